@@ -1,0 +1,1 @@
+"""Layer 0: errors, settings, seeds, progress, artifacts, assets. Imports nothing else of Penchant."""

@@ -1,0 +1,138 @@
+"""A data set: the catalogue and the indexed event log."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cached_property
+
+import numpy as np
+import polars as pl
+
+from penchant.data.catalog import Catalog
+from penchant.data.histories import Histories
+from penchant.data.schema import ACTION_CODE, OTHER_ACTION, action_code
+from penchant.data.vocabulary import Vocabulary
+
+
+@dataclass(frozen=True)
+class Dataset:
+    """Validated tables with dense codes. Build one with ``Dataset.build`` or a function of ``penchant.data.sources``.
+
+    Attributes:
+        name: Short name for reports.
+        catalog: N items.
+        users: U user ids.
+        events: E rows in (user, time, position, source row) order, with the canonical columns and the dense
+            ``user``, ``item`` (int32), ``action`` (int8), ``time`` (int64), ``domain_code`` (int16).
+        timed: Whether ``time`` is in UTC seconds; otherwise it is only the order.
+    """
+
+    name: str
+    catalog: Catalog
+    users: Vocabulary
+    events: pl.DataFrame
+    timed: bool
+
+    @classmethod
+    def build(cls, name: str, events: pl.DataFrame, items: pl.DataFrame) -> Dataset:
+        """Index validated tables (see ``penchant.data.validation``).
+
+        Equal timestamps keep a stated, stable order: by ``position`` where the source has one, then by source row.
+        Users get codes in the order of their ids, items in catalogue order.
+        """
+        catalog = Catalog(items)
+        for column, dtype in (("position", pl.Int32), ("timestamp", pl.Int64), ("event", pl.String), ("value", pl.Float32), ("domain", pl.String)):
+            if column not in events.columns:
+                events = events.with_columns(pl.lit(None, dtype=dtype).alias(column))
+        users = Vocabulary(events["user_id"].unique().sort())
+        timed = len(events) > 0 and events["timestamp"].null_count() == 0
+        item_domain = pl.DataFrame({"code": np.arange(1, len(catalog) + 1, dtype=np.int32), "of_item": catalog.domain_codes[1:]})
+        domain_code = {value: code for code, value in enumerate(catalog.domains)}
+        indexed = (
+            events.with_row_index("source_row")
+            .join(users.table.rename({"id": "user_id", "code": "user"}), on="user_id", how="left")
+            .join(catalog.items.table.rename({"id": "item_id", "code": "item"}), on="item_id", how="inner")
+            .join(item_domain.rename({"code": "item"}), on="item", how="left")
+            .sort("user", "timestamp", "position", "source_row", nulls_last=True)
+            .with_columns(
+                action=pl.col("event").fill_null("").replace_strict(ACTION_CODE, default=OTHER_ACTION, return_dtype=pl.Int8),
+                time=pl.col("timestamp") if timed else pl.int_range(pl.len(), dtype=pl.Int64).over("user"),
+                domain_code=pl.coalesce(
+                    pl.col("domain").replace_strict(domain_code, default=None, return_dtype=pl.Int16), pl.col("of_item")
+                ),
+            )
+            .drop("of_item")
+        )
+        return cls(name=name, catalog=catalog, users=users, events=indexed, timed=timed)
+
+    @property
+    def num_items(self) -> int:
+        return len(self.catalog)
+
+    @cached_property
+    def histories(self) -> Histories:
+        """One row a user, row r being user code r + 1."""
+        counts = np.bincount(self.events["user"].to_numpy(), minlength=len(self.users) + 1)[1:]
+        return Histories(
+            offsets=np.concatenate([np.zeros(1, np.int64), np.cumsum(counts)]),
+            items=self.events["item"].to_numpy(),
+            actions=self.events["action"].to_numpy(),
+            times=self.events["time"].to_numpy(),
+            domains=self.events["domain_code"].to_numpy(),
+            users=np.arange(1, len(self.users) + 1, dtype=np.int32),
+            timed=self.timed,
+        )
+
+    @cached_property
+    def fingerprint(self) -> str:
+        """SHA-256 over ids, order, times and actions of events and over the catalogue's ids and texts."""
+        digest = hashlib.sha256()
+        h = self.histories
+        for array in (h.offsets, h.items, h.actions, h.times):
+            digest.update(np.ascontiguousarray(array).tobytes())
+        for text in (*self.users.ids, *self.catalog.items.ids, *self.catalog.texts()):
+            digest.update(text.encode() + b"\0")
+        return digest.hexdigest()
+
+    def summary(self) -> dict[str, int | float | bool | str]:
+        """Counts for people: users, items, items with events, events, density."""
+        with_events = self.events["item"].n_unique()
+        return {
+            "name": self.name,
+            "users": len(self.users),
+            "items": self.num_items,
+            "items_with_events": with_events,
+            "events": len(self.events),
+            "density": len(self.events) / max(1, len(self.users) * with_events),
+            "timed": self.timed,
+        }
+
+
+def history_of(
+    catalog: Catalog,
+    events: Sequence[str | dict],
+    *,
+    user: int = 0,
+) -> Histories:
+    """One row from what somebody did: item ids, or mappings with ``item_id`` and optionally ``event`` and ``timestamp``.
+
+    Events with timestamps are put in time order (stable); without, they are taken as given, oldest first.
+
+    Raises:
+        UnknownIdError: An item is not in the catalogue.
+    """
+    rows = [{"item_id": event} if isinstance(event, str) else event for event in events]
+    codes = np.array([catalog.items.code(row["item_id"], "item_id") for row in rows], np.int32)
+    times = [row.get("timestamp") for row in rows]
+    timed = len(times) > 0 and all(time is not None for time in times)
+    order = np.argsort(np.array(times, np.int64), kind="stable") if timed else np.arange(len(rows))
+    actions = np.array([action_code(row.get("event")) for row in rows], np.int8)
+    return Histories.of(
+        [codes[order]],
+        actions=[actions[order]],
+        times=[np.array(times, np.int64)[order]] if timed else None,
+        domains=[catalog.domain_codes[codes[order]]],
+        users=[user],
+    )
