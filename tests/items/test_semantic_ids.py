@@ -1,0 +1,176 @@
+from __future__ import annotations
+
+from pathlib import Path
+
+import faiss
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from hypothesis.extra import numpy as hnp
+
+from penchant.core.errors import ArtifactError, InputError
+from penchant.items.semantic_ids import Quantiser, ResidualKMeans, unique_codes
+
+
+def blobs(items: int = 600, width: int = 16, groups: int = 8, seed: int = 0) -> tuple[np.ndarray, np.ndarray]:
+    """Vectors around a few directions, and the direction of each."""
+    rng = np.random.default_rng(seed)
+    group = rng.integers(0, groups, items)
+    vectors = 4 * rng.standard_normal((groups, width))[group] + rng.standard_normal((items, width))
+    return vectors.astype(np.float32), group
+
+
+def unit(vectors: np.ndarray) -> np.ndarray:
+    return vectors / np.linalg.norm(vectors, axis=1, keepdims=True)
+
+
+def test_it_is_a_quantiser() -> None:
+    assert isinstance(ResidualKMeans(), Quantiser)
+
+
+def test_each_level_brings_the_approximation_closer_and_beats_random_centroids() -> None:
+    vectors, _ = blobs()
+    quantiser = ResidualKMeans(levels=3, codebook=16).fit(vectors)
+    codes = quantiser.encode(vectors)
+    errors = [float(((unit(vectors) - quantiser.decode(codes[:, :level])) ** 2).sum(axis=1).mean()) for level in range(4)]
+    assert errors[0] == pytest.approx(1.0)
+    assert errors[0] > errors[1] > errors[2] > errors[3]
+    control = ResidualKMeans(levels=3, codebook=16)
+    rng = np.random.default_rng(1)
+    control.codebooks = [unit(rng.standard_normal((16, 16))).astype(np.float32) * size for size in (1.0, 0.5, 0.25)]
+    random_error = float(((unit(vectors) - control.decode(control.encode(vectors))) ** 2).sum(axis=1).mean())
+    assert errors[3] < 0.5 * random_error
+
+
+def test_alike_items_share_the_first_code() -> None:
+    vectors, group = blobs(groups=4)
+    first = ResidualKMeans(levels=1, codebook=4, iterations=50).fit(vectors).encode(vectors)[:, 0]
+    together = group[:, None] == group[None, :]
+    assert (first[:, None] == first[None, :])[together].mean() > 0.9
+
+
+def test_same_seed_same_codes_and_another_seed_other_codes() -> None:
+    vectors, _ = blobs()
+    codes = [ResidualKMeans(levels=2, codebook=16, seed=seed).fit(vectors).encode(vectors) for seed in (3, 3, 4)]
+    assert np.array_equal(codes[0], codes[1])
+    assert not np.array_equal(codes[0], codes[2])
+
+
+def test_codes_do_not_depend_on_the_number_of_threads() -> None:
+    vectors, _ = blobs(items=2000)
+    before = faiss.omp_get_max_threads()
+    codes = []
+    for threads in (1, 2):
+        faiss.omp_set_num_threads(threads)
+        codes.append(ResidualKMeans(levels=2, codebook=32).fit(vectors).encode(vectors))
+    faiss.omp_set_num_threads(before)
+    assert np.array_equal(codes[0], codes[1])
+
+
+def test_the_length_of_a_vector_does_not_matter() -> None:
+    vectors, _ = blobs(items=100)
+    quantiser = ResidualKMeans(levels=2, codebook=8).fit(vectors)
+    assert np.array_equal(quantiser.encode(vectors), quantiser.encode(vectors * 1000))
+
+
+def test_codes_of_a_row_do_not_depend_on_the_batch_even_for_exact_ties() -> None:
+    corners = np.array([[1, 1], [1, -1], [-1, 1], [-1, -1]], np.float32)
+    quantiser = ResidualKMeans(levels=2, codebook=4).fit(corners)
+    halfway = np.array([[1, 0], [0, 1], [-1, 0], [0, -1], [0, 0]], np.float32)
+    rows = np.concatenate([halfway] * 40)
+    together = quantiser.encode(rows)
+    assert np.array_equal(together, np.concatenate([quantiser.encode(row[None]) for row in rows]))
+    assert together[0, 0] == 0 and together[4, 0] == 0  # equally near: the lower code
+
+
+@pytest.mark.parametrize("items", [1, 2, 5])
+def test_catalogues_smaller_than_the_codebook_are_kept_exactly(items: int) -> None:
+    vectors, _ = blobs(items=items)
+    quantiser = ResidualKMeans(levels=3, codebook=256).fit(vectors)
+    codes = quantiser.encode(vectors)
+    assert quantiser.codebook_sizes == (items, 1, 1)
+    assert np.allclose(quantiser.decode(codes), unit(vectors), atol=1e-6)
+    assert len(np.unique(codes, axis=0)) == items
+
+
+def test_identical_and_empty_texts() -> None:
+    one, two = np.eye(2, 8, dtype=np.float32)
+    vectors = np.stack([one, one, np.zeros(8, np.float32), two, np.zeros(8, np.float32), one])
+    quantiser = ResidualKMeans(levels=2, codebook=4).fit(vectors)
+    codes = quantiser.encode(vectors)
+    assert quantiser.codebook_sizes == (3, 1)  # three distinct points
+    assert codes[0].tolist() == codes[1].tolist() == codes[5].tolist() != codes[3].tolist()
+    assert codes[2].tolist() == codes[4].tolist()
+    assert unique_codes(codes)[:, -1].tolist() == [0, 1, 0, 0, 1, 2]
+
+
+def test_only_empty_texts() -> None:
+    quantiser = ResidualKMeans(levels=2, codebook=4).fit(np.zeros((5, 3), np.float32))
+    assert unique_codes(quantiser.encode(np.zeros((5, 3), np.float32))).tolist() == [[0, 0, rank] for rank in range(5)]
+
+
+def test_save_and_load_keep_the_codes(tmp_path: Path) -> None:
+    vectors, _ = blobs(items=200)
+    quantiser = ResidualKMeans(levels=2, codebook=8, seed=5, iterations=7).fit(vectors)
+    quantiser.save(tmp_path / "q")
+    again = ResidualKMeans.load(tmp_path / "q")
+    assert (again.levels, again.codebook, again.seed, again.iterations) == (2, 8, 5, 7)
+    assert np.array_equal(again.encode(vectors), quantiser.encode(vectors))
+    with pytest.raises(ArtifactError):
+        ResidualKMeans.load(tmp_path)
+
+
+def test_bad_settings_name_value_rule_and_remedy() -> None:
+    with pytest.raises(InputError) as caught:
+        ResidualKMeans(levels=0)
+    assert str(caught.value) == "levels=0: a quantiser needs at least one level; pass levels>=1"
+    for bad in ({"codebook": 0}, {"iterations": 0}, {"points": 0}):
+        with pytest.raises(InputError):
+            ResidualKMeans(**bad)
+
+
+def test_bad_vectors_and_codes_are_refused() -> None:
+    fitted = ResidualKMeans(levels=2, codebook=4).fit(np.eye(4, dtype=np.float32))
+    with pytest.raises(InputError, match="not fitted"):
+        ResidualKMeans().encode(np.eye(4))
+    with pytest.raises(InputError, match="at least one point"):
+        ResidualKMeans().fit(np.empty((0, 4), np.float32))
+    with pytest.raises(InputError, match="finite"):
+        ResidualKMeans().fit(np.array([[np.nan, 1.0]], np.float32))
+    with pytest.raises(InputError, match="width"):
+        fitted.encode(np.eye(5))
+    with pytest.raises(InputError, match="no such entry"):
+        fitted.decode(np.array([[4, 0]]))
+    with pytest.raises(InputError, match="levels"):
+        fitted.decode(np.zeros((1, 3), np.int32))
+    assert fitted.encode(np.empty((0, 4), np.float32)).shape == (0, 2)
+
+
+def test_unique_codes_ranks_duplicates_in_row_order() -> None:
+    codes = np.array([[1, 2], [1, 3], [1, 2], [0, 0], [1, 2]], np.int32)
+    assert unique_codes(codes).tolist() == [[1, 2, 0], [1, 3, 0], [1, 2, 1], [0, 0, 0], [1, 2, 2]]
+    assert unique_codes(codes).dtype == np.int32
+    assert unique_codes(np.empty((0, 2), np.int32)).shape == (0, 3)
+
+
+def test_new_rows_never_take_a_published_rank_even_after_a_gap() -> None:
+    taken = np.array([[1, 2, 0], [1, 2, 5]], np.int32)  # ranks 1..4 belonged to items removed since
+    assert unique_codes(np.array([[1, 2], [1, 3], [1, 2]], np.int32), taken=taken).tolist() == [[1, 2, 6], [1, 3, 0], [1, 2, 7]]
+
+
+def test_unique_codes_refuses_other_shapes() -> None:
+    with pytest.raises(InputError):
+        unique_codes(np.zeros((2, 3), np.int32), taken=np.zeros((2, 3), np.int32))
+    with pytest.raises(InputError):
+        unique_codes(np.zeros(3, np.int32))
+
+
+@settings(deadline=None, max_examples=80)
+@given(hnp.arrays(np.int32, st.tuples(st.integers(0, 30), st.integers(1, 3)), elements=st.integers(0, 2)), st.integers(0, 30))
+def test_appending_rows_is_the_same_as_having_had_them(codes: np.ndarray, cut: int) -> None:
+    whole = unique_codes(codes)
+    assert len(np.unique(whole, axis=0)) == len(codes)
+    assert np.array_equal(whole[:, :-1], codes)
+    first = unique_codes(codes[:cut])
+    assert np.array_equal(np.concatenate([first, unique_codes(codes[cut:], taken=first)]), whole)
