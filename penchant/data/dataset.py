@@ -12,8 +12,11 @@ import polars as pl
 
 from penchant.data.catalog import Catalog
 from penchant.data.histories import Histories
-from penchant.data.schema import ACTION_CODE, OTHER_ACTION, action_code
+from penchant.data.schema import ACTION_CODE, EVENTS, OTHER_ACTION, action_code
 from penchant.data.vocabulary import Vocabulary
+
+#: Columns that indexing adds; a source's column of such a name is kept as ``<name>_given``.
+_DENSE = ("source_row", "user", "item", "action", "time", "domain_code")
 
 
 @dataclass(frozen=True)
@@ -43,27 +46,25 @@ class Dataset:
         Users get codes in the order of their ids, items in catalogue order.
         """
         catalog = Catalog(items)
-        for column, dtype in (("position", pl.Int32), ("timestamp", pl.Int64), ("event", pl.String), ("value", pl.Float32), ("domain", pl.String)):
+        for column in ("position", "timestamp", "event", "value", "domain"):
             if column not in events.columns:
-                events = events.with_columns(pl.lit(None, dtype=dtype).alias(column))
+                events = events.with_columns(pl.lit(None, dtype=EVENTS[column]).alias(column))
+        events = events.rename({name: f"{name}_given" for name in _DENSE if name in events.columns}).with_row_index("source_row")
         users = Vocabulary(events["user_id"].unique().sort())
+        user, item = _codes(events["user_id"], users), _codes(events["item_id"], catalog.items)
         timed = len(events) > 0 and events["timestamp"].null_count() == 0
-        item_domain = pl.DataFrame({"code": np.arange(1, len(catalog) + 1, dtype=np.int32), "of_item": catalog.domain_codes[1:]})
+        order = np.lexsort((_nulls_last(events["position"]), _nulls_last(events["timestamp"]), user))  # stable: then by source row
+        order = order[item[order] > 0]
+        events, user, item = events[order], user[order], item[order]
+        first = np.searchsorted(user, user)  # row of each event's user's first event
         domain_code = {value: code for code, value in enumerate(catalog.domains)}
-        indexed = (
-            events.with_row_index("source_row")
-            .join(users.table.rename({"id": "user_id", "code": "user"}), on="user_id", how="left")
-            .join(catalog.items.table.rename({"id": "item_id", "code": "item"}), on="item_id", how="inner")
-            .join(item_domain.rename({"code": "item"}), on="item", how="left")
-            .sort("user", "timestamp", "position", "source_row", nulls_last=True)
-            .with_columns(
-                action=pl.col("event").fill_null("").replace_strict(ACTION_CODE, default=OTHER_ACTION, return_dtype=pl.Int8),
-                time=pl.col("timestamp") if timed else pl.int_range(pl.len(), dtype=pl.Int64).over("user"),
-                domain_code=pl.coalesce(
-                    pl.col("domain").replace_strict(domain_code, default=None, return_dtype=pl.Int16), pl.col("of_item")
-                ),
-            )
-            .drop("of_item")
+        domain = events["domain"].replace_strict(domain_code, default=None, return_dtype=pl.Int16)
+        indexed = events.with_columns(
+            user=pl.Series(user),
+            item=pl.Series(item),
+            action=pl.col("event").fill_null("").replace_strict(ACTION_CODE, default=OTHER_ACTION, return_dtype=pl.Int8),
+            time=pl.col("timestamp") if timed else pl.Series(np.arange(len(events)) - first, dtype=pl.Int64),
+            domain_code=domain.fill_null(pl.Series(catalog.domain_codes[item])),
         )
         return cls(name=name, catalog=catalog, users=users, events=indexed, timed=timed)
 
@@ -108,6 +109,17 @@ class Dataset:
             "density": len(self.events) / max(1, len(self.users) * with_events),
             "timed": self.timed,
         }
+
+
+def _codes(ids: pl.Series, vocabulary: Vocabulary) -> np.ndarray:
+    """int32[E], the codes of a long column of ids; 0 where an id is unknown."""
+    joined = ids.rename("id").to_frame().join(vocabulary.table, on="id", how="left", maintain_order="left")
+    return joined["code"].fill_null(0).to_numpy()
+
+
+def _nulls_last(column: pl.Series) -> np.ndarray:
+    """A sort key of the column's integers."""
+    return column.fill_null(np.iinfo(np.int32 if column.dtype == pl.Int32 else np.int64).max).to_numpy()
 
 
 def history_of(
