@@ -115,7 +115,7 @@ def collate(histories: Histories, *, begins: np.ndarray | None = None, targets: 
 
 def by_length(lengths: np.ndarray, tokens: int) -> list[np.ndarray]:
     """Row indices in groups of similar length, each of at most ``tokens`` padded steps (at least one row)."""
-    order = np.argsort(lengths, kind="stable")[::-1]
+    order = np.argsort(-lengths, kind="stable")
     groups, start = [], 0
     while start < len(order):  # a group's padded size is its first (longest) row times its rows
         rows = max(1, tokens // max(1, int(lengths[order[start]])))
@@ -139,7 +139,11 @@ class TrainingBatches:
     def epoch(self, epoch: int) -> Iterator[Batch]:
         """The batches of epoch ``epoch`` (0-based)."""
         for rows in self.plan(epoch):
-            yield collate(self.windows.take(rows), begins=self.begins[rows])
+            yield self.batch(rows)
+
+    def batch(self, rows: np.ndarray) -> Batch:
+        """The windows ``rows`` as a batch."""
+        return collate(self.windows.take(rows), begins=self.begins[rows])
 
     def plan(self, epoch: int) -> list[np.ndarray]:
         """Row indices of every batch of an epoch, in order."""

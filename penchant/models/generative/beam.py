@@ -1,0 +1,103 @@
+"""Batched beam search over the code trie: no Python over rows, beams or items, and every result is a real item.
+
+Excluded items are taken out while decoding: a prefix is closed once all items below it are excluded. So with a beam
+of w, w items come back whenever w are allowed (a beam only ever holds prefixes that still lead somewhere).
+
+Letters: B rows, w beam, W width, L levels, M nodes of the trie, E edges out of a beam.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from penchant.data.histories import Histories
+from penchant.items.trie import CodeTrie
+
+#: Log-probabilities of the codes of a level: (states [B, 1, W], prefix sums [B, w, W], level) -> [B, w, K_l].
+LevelLogProbs = Callable[[Tensor, Tensor, int], Tensor]
+#: Embeddings of chosen codes: (codes int64[B, w], level) -> [B, w, W].
+EmbedCode = Callable[[Tensor, int], Tensor]
+
+
+class TrieTensors:
+    """The arrays of a trie as tensors."""
+
+    def __init__(self, trie: CodeTrie) -> None:
+        self.levels, self.num_nodes, self.first_leaf, self.num_items = trie.levels, trie.num_nodes, trie.first_leaf, trie.num_items
+        self.offsets = torch.from_numpy(trie.offsets).long()
+        self.codes = torch.from_numpy(trie.codes).long()
+        self.leaf_items = torch.from_numpy(trie.leaf_items).long()
+        self.below = torch.from_numpy(trie.items_below()).long()
+        self.paths = torch.from_numpy(trie.paths).long()
+
+
+class ClosedPrefixes:
+    """Which (row, node) pairs have nothing left below them.
+
+    Args:
+        trie: The trie.
+        exclude: B rows of excluded items.
+    """
+
+    def __init__(self, trie: TrieTensors, exclude: Histories) -> None:
+        self.trie = trie
+        pairs = torch.from_numpy(np.unique(exclude.rows * (trie.num_items + 1) + exclude.items))
+        rows, items = pairs // (trie.num_items + 1), pairs % (trie.num_items + 1)
+        keys, excluded = torch.unique(rows[:, None] * trie.num_nodes + trie.paths[items], return_counts=True)
+        self.keys = keys[excluded == trie.below[keys % trie.num_nodes]]
+
+    def __call__(self, rows: Tensor, nodes: Tensor) -> Tensor:
+        """bool[E], whether each (row, node) is closed."""
+        if not len(self.keys):
+            return torch.zeros_like(nodes, dtype=torch.bool)
+        wanted = rows * self.trie.num_nodes + nodes
+        place = torch.searchsorted(self.keys, wanted).clamp_(max=len(self.keys) - 1)
+        return self.keys[place] == wanted
+
+
+def beam_search(
+    trie: TrieTensors, states: Tensor, log_probs: LevelLogProbs, embed: EmbedCode, *, width: int, exclude: Histories | None = None
+) -> tuple[Tensor, Tensor]:
+    """The most probable items of each row, as far as a beam of ``width`` finds them.
+
+    Returns:
+        items int64[B, w] best first (0 where none is left) and their log-probabilities float32[B, w] (``-inf`` there).
+    """
+    rows = len(states)
+    closed = ClosedPrefixes(trie, exclude) if exclude is not None and exclude.num_events else None
+    nodes = torch.zeros(rows, 1, dtype=torch.long)
+    scores = torch.zeros(rows, 1)
+    prefixes = states.new_zeros(rows, 1, states.shape[-1])
+    for level in range(trie.levels):
+        per_code = log_probs(states[:, None], prefixes, level)
+        starts, counts = trie.offsets[nodes], trie.offsets[nodes + 1] - trie.offsets[nodes]
+        counts = counts.masked_fill(torch.isneginf(scores), 0)
+        flat_counts = counts.view(-1)
+        beam_of_edge = torch.repeat_interleave(torch.arange(len(flat_counts)), flat_counts)
+        within_beam = torch.arange(len(beam_of_edge)) - (flat_counts.cumsum(0) - flat_counts)[beam_of_edge]
+        edges = starts.view(-1)[beam_of_edge] + within_beam
+        codes = trie.codes[edges]
+        edge_scores = scores.view(-1)[beam_of_edge] + per_code.view(-1, per_code.shape[-1])[beam_of_edge, codes]
+        row_of_edge = beam_of_edge // nodes.shape[1]
+        if closed is not None:
+            edge_scores = edge_scores.masked_fill(closed(row_of_edge, edges + 1), -torch.inf)
+        # Edges of a row side by side, so that one top-k serves all rows.
+        row_counts = counts.sum(dim=1)
+        longest = max(1, int(row_counts.max())) if rows else 1
+        place = row_of_edge * longest + torch.arange(len(edges)) - (row_counts.cumsum(0) - row_counts)[row_of_edge]
+        table = torch.full((rows * longest,), -torch.inf)
+        table[place] = edge_scores
+        index = torch.zeros(rows * longest, dtype=torch.long)
+        index[place] = torch.arange(len(edges))
+        scores, best = table.view(rows, longest).topk(min(width, longest), dim=1)
+        picked = index.view(rows, longest).gather(1, best)
+        nodes = edges[picked] + 1
+        if level + 1 < trie.levels:
+            parents = beam_of_edge[picked]
+            prefixes = prefixes.reshape(-1, prefixes.shape[-1])[parents] + embed(codes[picked], level)
+    items = trie.leaf_items[(nodes - trie.first_leaf).clamp_(min=0)]
+    return items.masked_fill(torch.isneginf(scores), 0), scores

@@ -1,0 +1,149 @@
+"""Retrieval with Tandem's code head: generation alone, or merged with the dense head.
+
+Letters: B rows, N items, w beam, C candidates, k places.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Self
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from penchant.contracts import TopK
+from penchant.core.artifacts import read_artifact, write_artifact
+from penchant.core.errors import require
+from penchant.data.histories import Histories
+from penchant.models.generative.beam import beam_search
+from penchant.models.generative.tandem import Tandem
+from penchant.ranking import blocks_of, check_request, exclude_, join, tie_order, top_k
+
+ROWS = 256  # beams of so many rows at a time
+
+
+class CodeRetriever:
+    """Generates the codes of the next item by beam search over the trie.
+
+    Args:
+        model: A trained Tandem.
+        width: Beam width; a request for more than that widens the beam.
+    """
+
+    KIND = "tandem-codes"
+
+    def __init__(self, model: Tandem, *, width: int = 50) -> None:
+        require(width >= 1, f"width={width}", "a beam holds at least one prefix", "pass width>=1")
+        self.model, self.width, self.num_items = model, width, model.num_items
+
+    def recommend(self, histories: Histories, k: int, *, exclude: Histories | None = None) -> TopK:
+        """The k most probable generated items a row; scores are log-probabilities."""
+        return _in_blocks(self.model, histories, k, exclude, self._block)
+
+    def _block(self, states: Tensor, k: int, exclude: Histories | None) -> TopK:
+        items, scores = generate(self.model, states, max(self.width, k), exclude)
+        return _pad(items[:, :k], scores[:, :k], k)
+
+    def save(self, folder: Path) -> None:
+        """Write the model and the width."""
+        with write_artifact(folder, kind=self.KIND, settings={"width": self.width}) as out:
+            self.model.save(out.path / "model")
+
+    @classmethod
+    def load(cls, folder: Path) -> Self:
+        """Restore what ``save`` wrote."""
+        saved = read_artifact(folder, kind=cls.KIND)
+        return cls(Tandem.load(folder / "model"), width=saved.manifest.settings["width"])
+
+
+class TandemRetriever:
+    """Both heads: the best of each are put together and ranked by one score,
+    log p_dense(item) + weight * log p_codes(item).
+
+    Args:
+        model: A trained Tandem.
+        width: Beam width.
+        weight: How much the code head says in the common score.
+    """
+
+    KIND = "tandem-merged"
+
+    def __init__(self, model: Tandem, *, width: int = 50, weight: float = 0.3) -> None:
+        require(width >= 1, f"width={width}", "a beam holds at least one prefix", "pass width>=1")
+        self.model, self.width, self.weight, self.num_items = model, width, weight, model.num_items
+
+    def recommend(self, histories: Histories, k: int, *, exclude: Histories | None = None) -> TopK:
+        """The k best items a row among those that either head found."""
+        return _in_blocks(self.model, histories, k, exclude, self._block)
+
+    def _block(self, states: Tensor, k: int, exclude: Histories | None) -> TopK:
+        count = min(max(self.width, k), self.num_items)
+        generated, _ = generate(self.model, states, count, exclude)
+        logits = self.model.score_states(states)
+        logits[:, 0] = -torch.inf
+        normaliser = logits.logsumexp(dim=1, keepdim=True)
+        dense = torch.from_numpy(top_k(exclude_(logits, exclude), count).items).long()
+        candidates = torch.cat([generated, dense], dim=1)
+        codes = self.model.decoder.item_log_probs(states, self.model.tokens.codes[candidates])
+        scores = logits.gather(1, candidates) - normaliser + self.weight * codes
+        scores = scores.masked_fill(candidates == 0, -torch.inf)
+        return _best_distinct(candidates.numpy(), scores.numpy(), k, self.num_items)
+
+    def save(self, folder: Path) -> None:
+        """Write the model, the width and the weight."""
+        with write_artifact(folder, kind=self.KIND, settings={"width": self.width, "weight": self.weight}) as out:
+            self.model.save(out.path / "model")
+
+    @classmethod
+    def load(cls, folder: Path) -> Self:
+        """Restore what ``save`` wrote."""
+        saved = read_artifact(folder, kind=cls.KIND)
+        return cls(Tandem.load(folder / "model"), **{key: saved.manifest.settings[key] for key in ("width", "weight")})
+
+
+def generate(model: Tandem, states: Tensor, width: int, exclude: Histories | None) -> tuple[Tensor, Tensor]:
+    """Beam search with the model's code head: items int64[B, w] and log-probabilities float32[B, w]."""
+    embedding = model.tokens.embedding
+    return beam_search(
+        model.trie,
+        states,
+        model.decoder.log_probs,
+        lambda codes, level: embedding.table(codes + embedding.starts[level]),
+        width=min(width, model.num_items),
+        exclude=exclude,
+    )
+
+
+@torch.inference_mode()
+def _in_blocks(
+    model: Tandem, histories: Histories, k: int, exclude: Histories | None, one: Callable[[Tensor, int, Histories | None], TopK]
+) -> TopK:
+    check_request(histories, k, model.num_items, exclude)
+    states = model.states(histories)
+    blocks = []
+    for block in blocks_of(len(histories), model.num_items, most=ROWS):
+        rows = np.arange(block.start, block.stop)
+        blocks.append(one(states[block], k, None if exclude is None else exclude.take(rows)))
+    return join(blocks, k)
+
+
+def _pad(items: Tensor, scores: Tensor, k: int) -> TopK:
+    missing = k - items.shape[1]
+    items = torch.nn.functional.pad(items, (0, missing))
+    scores = torch.nn.functional.pad(scores, (0, missing), value=-torch.inf)
+    return TopK(items.numpy().astype(np.int32), scores.numpy().astype(np.float32))
+
+
+def _best_distinct(candidates: np.ndarray, scores: np.ndarray, k: int, num_items: int) -> TopK:
+    """The k best of candidates int[B, C] that may repeat an item (with equal scores)."""
+    order = np.argsort(candidates, axis=1, kind="stable")
+    ordered = np.take_along_axis(candidates, order, axis=1)
+    repeated = np.zeros_like(ordered, bool)
+    repeated[:, 1:] = ordered[:, 1:] == ordered[:, :-1]
+    values = np.where(repeated, -np.inf, np.take_along_axis(scores, order, axis=1)).astype(np.float32)
+    best = np.lexsort((tie_order(num_items)[ordered], -values), axis=-1)[:, :k]
+    values = np.take_along_axis(values, best, axis=1)
+    items = np.where(np.isneginf(values), 0, np.take_along_axis(ordered, best, axis=1))
+    return _pad(torch.from_numpy(items), torch.from_numpy(values), k)

@@ -1,0 +1,1 @@
+"""Models without a sequence: popularity, item neighbours, linear."""

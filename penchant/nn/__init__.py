@@ -1,0 +1,1 @@
+"""Layer 1: blocks of networks and the numerics they share."""

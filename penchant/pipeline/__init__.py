@@ -1,0 +1,1 @@
+"""Layer 6: generate, merge, apply policy, explain; releases."""

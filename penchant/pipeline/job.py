@@ -1,0 +1,225 @@
+"""The main job, in order: split, encode, codes, train, evaluate, release. This file is the whole run."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from pydantic import Field
+
+from penchant.contracts import Retriever
+from penchant.core.machine import describe, peak_memory_mb
+from penchant.core.progress import note, stage
+from penchant.core.settings import Settings
+from penchant.data.dataset import Dataset
+from penchant.data.splits import Split, Targets, leave_one_out
+from penchant.evaluate.build import build_report
+from penchant.evaluate.protocol import Evaluation, Seen, evaluate
+from penchant.evaluate.report import Report
+from penchant.evaluate.results import Cost
+from penchant.items.encoders import TextEncoder
+from penchant.items.item_space import ItemSpace
+from penchant.items.semantic_ids import ResidualKMeans
+from penchant.models.generative.retrievers import CodeRetriever, TandemRetriever
+from penchant.models.generative.tandem import Tandem, TandemSettings
+from penchant.models.retrieval.content import ContentNeighbours
+from penchant.models.retrieval.linear import ease, item_knn
+from penchant.models.retrieval.popularity import Popularity
+from penchant.models.sequence.sasrec import SASRec, SASRecSettings
+from penchant.objectives.softmax import FullSoftmax, Objective, SampledSoftmax
+from penchant.pipeline.release import ReleaseSettings, write_release
+from penchant.train.loop import Trainer, TrainingRun
+from penchant.train.settings import TrainSettings
+
+#: Up to this many items the softmax goes over all of them.
+FULL_SOFTMAX_ITEMS = 50_000
+#: Weights of the code head that are tried on validation.
+CODE_WEIGHTS = (0.0, 0.1, 0.2, 0.4, 0.8)
+
+
+class JobSettings(Settings):
+    """What the main job does. ``for_dataset`` chooses by the size of the data."""
+
+    levels: int = Field(default=3, ge=1, description="levels of the semantic IDs, before the one that makes them unique")
+    codebook: int = Field(default=256, ge=1, description="codes a level")
+    tandem: TandemSettings = TandemSettings()
+    sasrec: SASRecSettings = SASRecSettings()
+    tandem_training: TrainSettings = TrainSettings()
+    sasrec_training: TrainSettings = TrainSettings()
+    ease_l2: tuple[float, ...] = (50.0, 200.0, 800.0)
+    negatives: int = Field(default=1024, ge=1, description="sampled negatives, for catalogues too large for the full softmax")
+    beam: int = Field(default=50, ge=1)
+    ks: tuple[int, ...] = (5, 10, 20, 50)
+    validation_users: int = Field(default=4_000, ge=1, description="users that early stopping looks at, at most")
+    seed: int = 0
+
+
+def for_dataset(dataset: Dataset, *, seed: int = 0) -> JobSettings:
+    """Settings by the size of the data: small catalogues get small networks and codebooks, long histories long windows."""
+    items, lengths = dataset.num_items, dataset.histories.lengths
+    max_len = int(np.clip(2 ** np.ceil(np.log2(max(2.0, np.quantile(lengths, 0.75)))), 50, 128)) if len(lengths) else 50
+    small = items < 5_000
+    width, dropout = (64, 0.3) if small else (128, 0.4)
+    training = TrainSettings(max_len=max_len, tokens=2048 if small else 4096, learning_rate=2e-3 if small else 1e-3, epochs=15 if small else 20, seed=seed)
+    large = items > FULL_SOFTMAX_ITEMS
+    if large:
+        training = training.but(epochs=3, tokens=8192)
+    return JobSettings(
+        codebook=int(np.clip(2 ** round(np.log2(max(2, items / 32))), 16, 256)),
+        tandem=TandemSettings(width=width, heads=width // 32, dropout=dropout, max_len=max_len),
+        sasrec=SASRecSettings(width=width, heads=width // 32, dropout=dropout, max_len=max_len),
+        tandem_training=training,
+        sasrec_training=training,
+        seed=seed,
+    )
+
+
+@dataclass(frozen=True)
+class Trained:
+    """What training left behind.
+
+    Attributes:
+        models: Base models by release name.
+        shown: Retrievers by the name reports use, Tandem first.
+        costs: Of training, by the same names.
+        runs: Of the networks.
+        code_weight: Chosen on validation.
+    """
+
+    models: dict[str, Retriever]
+    shown: dict[str, Retriever]
+    costs: dict[str, Cost]
+    runs: dict[str, TrainingRun]
+    code_weight: float
+
+
+def run(dataset: Dataset, encoder: TextEncoder, settings: JobSettings, *, work: Path, release: Path) -> Report:
+    """Do the main job.
+
+    Args:
+        dataset: Validated data.
+        encoder: Makes the item vectors.
+        settings: See ``for_dataset``.
+        work: For logs and checkpoints; a killed run goes on from here.
+        release: Where the release is written.
+
+    Returns:
+        The evaluation report, which is also in the release.
+    """
+    split = leave_one_out(dataset)
+    space = make_space(dataset, split, encoder, settings)
+    trained = train_all(dataset, split, space, settings, work)
+    report = measure(dataset, split, space, trained, settings)
+    with stage("Writing the release"):
+        serving = ReleaseSettings(dataset=dataset.name, timed=dataset.timed, beam=settings.beam, code_weight=trained.code_weight)
+        write_release(release, serving, dataset=dataset, space=space, models=trained.models, encoder=encoder, report=report)
+    return report
+
+
+def make_space(dataset: Dataset, split: Split, encoder: TextEncoder, settings: JobSettings) -> ItemSpace:
+    """Vectors and semantic IDs of all items."""
+    with stage(f"Encoding {dataset.num_items:,} items and learning their codes"):
+        counts = np.bincount(split.train.items, minlength=dataset.num_items + 1)
+        return ItemSpace.build(dataset.catalog, encoder, ResidualKMeans(settings.levels, settings.codebook, seed=settings.seed), counts)
+
+
+def train_all(dataset: Dataset, split: Split, space: ItemSpace, settings: JobSettings, work: Path) -> Trained:
+    """Fit the baselines and train the networks; everything that is chosen is chosen on validation."""
+    items, valid = dataset.num_items, sample(split.valid, settings.validation_users, settings.seed)
+    costs: dict[str, Cost] = {}
+
+    def timed(name: str, fit: Callable[[], Retriever]) -> Retriever:
+        started = time.perf_counter()
+        with stage(f"Fitting {name}"):
+            model = fit()
+        costs[name] = Cost(train_seconds=time.perf_counter() - started, peak_mb=peak_memory_mb())
+        return model
+
+    popularity = timed("Popularity", lambda: Popularity.fit(split.train, items))
+    knn = timed("Item-kNN", lambda: item_knn(split.train, items))
+    linear = timed("EASE", lambda: best_on(valid, (ease(split.train, items, l2=l2) for l2 in settings.ease_l2)))
+    runs: dict[str, TrainingRun] = {}
+
+    def trained(name: str, model: SASRec | Tandem, how: TrainSettings) -> None:
+        with stage(f"Training {name}"):
+            runs[name] = Trainer(how, work / name.lower()).fit(model, split.train, lambda: ndcg(model, valid), name=name)
+        costs[name] = Cost(train_seconds=runs[name].seconds, parameters=runs[name].parameters, peak_mb=runs[name].peak_mb)
+
+    sasrec = SASRec(items, settings.sasrec, objective=objective(space, settings))
+    trained("SASRec", sasrec, settings.sasrec_training)
+    tandem = Tandem(
+        space.codes, space.vectors["text"], space.events, settings.tandem, objective=objective(space, settings, scale=1.0 / settings.tandem.temperature)
+    )
+    trained("Tandem", tandem, settings.tandem_training)
+    candidates = {weight: TandemRetriever(tandem, width=settings.beam, weight=weight) for weight in CODE_WEIGHTS}
+    scores = {weight: ndcg(model, valid) for weight, model in candidates.items()}
+    weight = max(scores, key=lambda one: scores[one])
+    note(f"Tandem: code weight {weight} chosen on validation from {', '.join(f'{key}: {value:.4f}' for key, value in scores.items())}")
+    content = ContentNeighbours(space.vectors["text"])
+    costs |= {"Tandem, dense head": costs["Tandem"], "Tandem, code head": costs["Tandem"]}
+    return Trained(
+        models={"popularity": popularity, "item-knn": knn, "ease": linear, "content": content, "sasrec": sasrec, "tandem": tandem},
+        shown={
+            "Tandem": candidates[weight],
+            "Tandem, dense head": tandem,
+            "Tandem, code head": CodeRetriever(tandem, width=settings.beam),
+            "SASRec": sasrec,
+            "EASE": linear,
+            "Item-kNN": knn,
+            "Content": content,
+            "Popularity": popularity,
+        },
+        costs=costs,
+        runs=runs,
+        code_weight=weight,
+    )
+
+
+def measure(dataset: Dataset, split: Split, space: ItemSpace, trained: Trained, settings: JobSettings) -> Report:
+    """Rank the whole catalogue for every test user with every model, under both rules for seen items."""
+    with stage(f"Evaluating on {len(split.test.histories):,} users"):
+        evaluations = [
+            evaluate(model, split.test, name=name, seen=seen, ks=settings.ks) for seen in (Seen.REMOVED, Seen.KEPT) for name, model in trained.shown.items()
+        ]
+        machine = describe()
+        return build_report(
+            evaluations,
+            split,
+            dataset=dataset.summary(),
+            costs=trained.costs,
+            vectors=space.vectors["text"],
+            curves={name: [(entry["epoch"], entry["metric"]) for entry in run.log if "metric" in entry] for name, run in trained.runs.items()},
+            machine=machine,
+            commit=str(machine.get("commit") or ""),
+            seeds=(settings.seed,),
+        )
+
+
+def objective(space: ItemSpace, settings: JobSettings, *, scale: float = 1.0) -> Objective:
+    """The full softmax for catalogues that allow it, else sampled."""
+    if len(space.catalog) <= FULL_SOFTMAX_ITEMS:
+        return FullSoftmax(scale=scale)
+    return SampledSoftmax(space.events, negatives=settings.negatives, scale=scale)
+
+
+def ndcg(model: Retriever, targets: Targets) -> float:
+    """Mean NDCG@10 with seen items removed: the metric that early stopping and choices go by."""
+    return evaluate(model, targets, name="validation", seen=Seen.REMOVED, ks=(10,)).mean("ndcg@10")
+
+
+def best_on(targets: Targets, models: Iterable[Retriever]) -> Retriever:
+    """The model with the highest validation NDCG@10."""
+    return max(models, key=lambda model: ndcg(model, targets))
+
+
+def sample(targets: Targets, most: int, seed: int) -> Targets:
+    """At most ``most`` rows, drawn once."""
+    if len(targets.histories) <= most:
+        return targets
+    rows = np.sort(np.random.default_rng(seed).choice(len(targets.histories), most, replace=False))
+    return Targets(targets.histories.take(rows), targets.items.take(rows))
+
+

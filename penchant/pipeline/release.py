@@ -1,0 +1,189 @@
+"""A release: one immutable folder with all that a server needs.
+
+    release/
+      manifest.json    kind, version, settings, SHA-256 of every file below
+      items/           item space: catalogue, vectors, codes
+      models/NAME/     one artifact a model
+      encoder/         the text encoder, where it was fitted to this catalogue
+      histories.parquet, users.parquet
+      report/          evaluation: JSON, Markdown, figures
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, cast
+
+import numpy as np
+import polars as pl
+from pydantic import Field
+
+from penchant.contracts import Retriever, Scorer
+from penchant.core.artifacts import Artifact, read_artifact, write_artifact
+from penchant.core.errors import require
+from penchant.core.settings import Settings
+from penchant.data.dataset import Dataset
+from penchant.data.histories import Histories
+from penchant.data.vocabulary import Vocabulary
+from penchant.items.encoders import TextEncoder
+from penchant.items.item_space import ItemSpace
+from penchant.items.minilm import MiniLM
+from penchant.items.tfidf import TfidfSvd
+from penchant.models.generative.retrievers import CodeRetriever, TandemRetriever
+from penchant.models.generative.tandem import Tandem
+from penchant.models.retrieval.content import ContentNeighbours
+from penchant.models.retrieval.linear import LinearItemModel
+from penchant.models.retrieval.popularity import Popularity
+from penchant.models.sequence.sasrec import SASRec
+from penchant.pipeline.policy import PolicySettings
+from penchant.pipeline.recommender import Recommender
+
+KIND = "release"
+#: What can lie under models/, by the kind in its manifest.
+MODELS = {model.KIND: model for model in (Popularity, LinearItemModel, ContentNeighbours, SASRec, Tandem)}
+
+
+class ReleaseSettings(Settings):
+    """How a release serves.
+
+    Attributes:
+        dataset: Name of the data set.
+        generators: Models merged by default, with weights.
+        beam: Beam width of Tandem's code head.
+        code_weight: What the code head says in Tandem's common score.
+    """
+
+    dataset: str
+    timed: bool = True
+    generators: dict[str, float] = {"tandem": 2.0, "ease": 1.0, "content": 0.5}
+    fallback: str = "popularity"
+    beam: int = Field(default=50, ge=1)
+    code_weight: float = Field(default=0.3, ge=0)
+    policy: PolicySettings = PolicySettings()
+
+
+@dataclass(frozen=True)
+class Release:
+    """A loaded release.
+
+    Attributes:
+        id: Content hash of the release.
+        created: UTC time, ISO 8601.
+        users: Known users; histories has their rows in code order.
+        models: Every retriever by name; Tandem as ``tandem`` (both heads), ``tandem-dense`` and ``tandem-codes``.
+        encoder: For queries; None where it cannot be had (search then goes by words alone).
+        report: The evaluation, None if there is none.
+    """
+
+    path: Path
+    id: str
+    created: str
+    settings: ReleaseSettings
+    space: ItemSpace
+    users: Vocabulary
+    histories: Histories
+    models: dict[str, Retriever]
+    encoder: TextEncoder | None
+    report: dict[str, Any] | None
+
+    @property
+    def tandem(self) -> Tandem:
+        """The house model."""
+        return cast(Tandem, self.models["tandem-dense"])
+
+    def recommender(self) -> Recommender:
+        """The composed system of this release."""
+        return Recommender(
+            self.space.catalog,
+            self.models,
+            generators=self.settings.generators,
+            explainer=cast(Scorer, self.models["tandem-dense"]),
+            fallback=self.settings.fallback,
+            policy=self.settings.policy,
+        )
+
+
+def write_release(
+    folder: Path,
+    settings: ReleaseSettings,
+    *,
+    dataset: Dataset,
+    space: ItemSpace,
+    models: Mapping[str, Retriever],
+    encoder: TextEncoder,
+    report: Any | None = None,
+) -> None:
+    """Write a release, atomically.
+
+    Args:
+        models: Base models by name; Tandem under the name ``tandem``.
+        encoder: What made the item vectors; saved when it was fitted to the catalogue.
+        report: An ``evaluate.Report``, or None.
+    """
+    with write_artifact(folder, kind=KIND, settings=settings.plain()) as out:
+        space.save(out.path / "items")
+        for name, model in models.items():
+            model.save(out.path / "models" / name)
+        if isinstance(encoder, TfidfSvd):
+            encoder.save(out.path / "encoder")
+        h = dataset.histories
+        out.table("histories", pl.DataFrame({"user": h.users[h.rows], "item": h.items, "action": h.actions, "time": h.times, "domain": h.domains}))
+        out.table("users", pl.DataFrame({"user_id": dataset.users.ids}))
+        if report is not None:
+            report.write(out.path / "report")
+
+
+def load_release(folder: Path) -> Release:
+    """Load and verify a release.
+
+    Raises:
+        ArtifactError: It is missing, incomplete or altered.
+    """
+    saved = read_artifact(folder, kind=KIND)
+    settings = ReleaseSettings.of(saved.manifest.settings)
+    space = ItemSpace.load(saved.child("items"))
+    models: dict[str, Retriever] = {}
+    for path in sorted(saved.child("models").iterdir()):
+        kind = read_artifact(path, verify=False).manifest.kind
+        require(kind in MODELS, f"kind={kind!r}", f"a release holds models of the kinds {sorted(MODELS)}", "make the release with this version")
+        models[path.name] = MODELS[kind].load(path)
+    tandem = cast(Tandem, models["tandem"])
+    models |= {
+        "tandem-dense": tandem,
+        "tandem-codes": CodeRetriever(tandem, width=settings.beam),
+        "tandem": TandemRetriever(tandem, width=settings.beam, weight=settings.code_weight),
+    }
+    report = folder / "report"
+    return Release(
+        path=folder,
+        id=saved.manifest.id,
+        created=str(saved.manifest.created),
+        settings=settings,
+        space=space,
+        users=Vocabulary(saved.table("users")["user_id"]),
+        histories=_histories(saved, settings.timed),
+        models=models,
+        encoder=_encoder(saved),
+        report=saved.json("report/report") if report.exists() else None,
+    )
+
+
+def _histories(saved: Artifact, timed: bool) -> Histories:
+    events, users = saved.table("histories"), len(saved.table("users"))
+    counts = np.bincount(events["user"].to_numpy(), minlength=users + 1)[1:]
+    return Histories(
+        offsets=np.concatenate([np.zeros(1, np.int64), np.cumsum(counts)]),
+        items=events["item"].to_numpy(),
+        actions=events["action"].to_numpy(),
+        times=events["time"].to_numpy(),
+        domains=events["domain"].to_numpy(),
+        users=np.arange(1, users + 1, dtype=np.int32),
+        timed=timed,
+    )
+
+
+def _encoder(saved: Artifact) -> TextEncoder | None:
+    folder = saved.path / "encoder"
+    return TfidfSvd.load(folder) if folder.exists() else MiniLM.fetch()

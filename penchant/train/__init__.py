@@ -1,0 +1,1 @@
+"""Layer 3: one training loop for every network."""

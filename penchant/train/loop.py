@@ -1,0 +1,259 @@
+"""The training loop: one for every network. It knows a model only as ``Trainable``, by its ``loss(batch)``.
+
+    for each epoch: for each batch: loss, gradients, clip, step; then validate, keep the best, stop when it stalls
+
+Devices, mixed precision and data parallelism come from accelerate.
+"""
+
+from __future__ import annotations
+
+import math
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import torch
+from accelerate import Accelerator
+from torch import Tensor, nn
+
+from penchant.contracts import Trainable
+from penchant.core.errors import TrainingError, require
+from penchant.core.machine import matmul_peak, peak_memory_mb
+from penchant.core.progress import note, track
+from penchant.core.seeds import seed_everything
+from penchant.data.batches import Batch, TrainingBatches
+from penchant.data.histories import Histories
+from penchant.train.checkpoint import Progress, load_checkpoint, save_checkpoint
+from penchant.train.flops import count_flops
+from penchant.train.log import RunLog
+from penchant.train.settings import TrainSettings
+
+
+@dataclass(frozen=True)
+class TrainingRun:
+    """What a finished run cost and reached.
+
+    Attributes:
+        best: Best validation metric (nan without validation) and the 1-based epoch it came from.
+        positions_per_second: Targets trained on, a second of training time (validation excluded).
+        mfu: Model FLOPs utilisation, 0..1, against the measured peak of the type used.
+        log: One entry an epoch: epoch, loss, metric, seconds.
+    """
+
+    best: float
+    best_epoch: int
+    epochs: int
+    steps: int
+    seconds: float
+    positions: int
+    positions_per_second: float
+    peak_mb: float
+    parameters: int
+    mfu: float
+    log: list[dict[str, float]] = field(default_factory=list)
+
+
+def hardware_bf16() -> bool:
+    """Whether this processor multiplies bfloat16 matrices in hardware."""
+    if torch.cuda.is_available():
+        return torch.cuda.is_bf16_supported()
+    capabilities = torch.backends.cpu.get_cpu_capability()
+    return bool(getattr(torch.cpu, "_is_avx512_bf16_supported", lambda: "AVX512" in capabilities)())
+
+
+class _Loss(nn.Module):
+    """A model whose ``forward`` is its loss, as data-parallel wrappers need it."""
+
+    def __init__(self, model: Trainable) -> None:
+        super().__init__()
+        self.model = model
+
+    def forward(self, batch: Batch) -> Tensor:
+        return self.model.loss(batch).total  # type: ignore[attr-defined]
+
+
+class Trainer:
+    """Trains one model on histories.
+
+    Args:
+        settings: What to do.
+        folder: For the log and the checkpoint; a run that was killed goes on from there. None keeps nothing.
+    """
+
+    def __init__(self, settings: TrainSettings, folder: Path | None = None) -> None:
+        self.settings = settings
+        self.folder = folder
+        self.bf16 = settings.bf16 and hardware_bf16()
+
+    def fit(self, model: Trainable, histories: Histories, validate: Callable[[], float] | None = None, *, name: str = "model") -> TrainingRun:
+        """Train in place and leave the weights of the best validation (the last ones without ``validate``).
+
+        Args:
+            histories: What the model may learn from; each event is a target once an epoch.
+            validate: Called in evaluation mode after an epoch; the metric, higher is better.
+            name: For progress and logs.
+
+        Raises:
+            TrainingError: There is nothing to train on, the loss is not finite, or a checkpoint has other settings.
+        """
+        settings = self.settings
+        require(histories.num_events > 0, "no training events", "training needs at least one event", "check the split and the filters", TrainingError)
+        require(isinstance(model, nn.Module), type(model).__name__, "a trainable model is a torch.nn.Module", "derive from nn.Module", TrainingError)
+        seed_everything(settings.seed)
+        accelerator = Accelerator(mixed_precision="bf16" if self.bf16 else "no", cpu=not torch.cuda.is_available())
+        wrapped = _Loss(model)
+        optimiser = torch.optim.AdamW(_groups(wrapped, settings.weight_decay), lr=settings.learning_rate, betas=(0.9, 0.98), fused=True)
+        network, optimiser = accelerator.prepare(wrapped, optimiser)
+        batches = TrainingBatches(histories, max_len=settings.max_len, tokens=settings.tokens, seed=settings.seed)
+        progress, best = Progress(), {}
+        checkpoint = self.folder / "checkpoint" if self.folder else None
+        if checkpoint is not None and (checkpoint / "manifest.json").exists():
+            progress, best = load_checkpoint(checkpoint, settings.plain(), wrapped, optimiser.optimizer)
+            note(f"{name}: going on from epoch {progress.epoch + 1}, step {progress.step}")
+        run = _Run(self, name, wrapped, network, optimiser, accelerator, batches, progress, best, checkpoint, RunLog(self.folder), validate)
+        try:
+            run.all_epochs()
+        finally:
+            run.log.close()
+        model.train(False)
+        return run.result()
+
+
+class _Run:
+    """The state of one ``Trainer.fit``."""
+
+    def __init__(
+        self,
+        trainer: Trainer,
+        name: str,
+        model: _Loss,
+        network: nn.Module,
+        optimiser: torch.optim.Optimizer,
+        accelerator: Accelerator,
+        batches: TrainingBatches,
+        progress: Progress,
+        best: dict[str, Tensor],
+        checkpoint: Path | None,
+        log: RunLog,
+        validate: Callable[[], float] | None,
+    ) -> None:
+        self.trainer, self.name, self.model, self.network, self.optimiser = trainer, name, model, network, optimiser
+        self.settings, self.accelerator, self.batches = trainer.settings, accelerator, batches
+        self.progress, self.best, self.checkpoint, self.log, self.validate = progress, best, checkpoint, log, validate
+        self.planned = len(batches.plan(0)) * self.settings.epochs
+        self.flops = self.flop_positions = 0
+        self.saved_at = time.monotonic()
+
+    def all_epochs(self) -> None:
+        """Train until the epochs are used up or the metric stalls; on an interrupt, save and pass it on."""
+        try:
+            while not self.progress.done and self.progress.epoch < self.settings.epochs:
+                self.one_epoch()
+                self.after_epoch()
+        except KeyboardInterrupt:
+            self.save()
+            raise
+        if self.best:
+            self.model.load_state_dict(self.best)
+
+    def one_epoch(self) -> None:
+        """The remaining batches of the current epoch."""
+        progress, rank, world = self.progress, self.accelerator.process_index, self.accelerator.num_processes
+        plan = self.batches.plan(progress.epoch)
+        self.model.train()
+        started, before = time.monotonic(), progress.seconds
+        for index in track(range(progress.batch, len(plan)), f"{self.name}, epoch {progress.epoch + 1}"):
+            rows = plan[index][rank::world] if len(plan[index]) >= world else plan[index]
+            batch = self.batches.batch(rows).to(self.accelerator.device)
+            loss = self.step(batch)
+            progress.loss_sum += loss
+            progress.batch, progress.step = index + 1, progress.step + 1
+            progress.seconds = before + time.monotonic() - started
+            if time.monotonic() - self.saved_at > self.settings.checkpoint_seconds:
+                self.save()
+
+    def step(self, batch: Batch) -> float:
+        """One optimiser step; returns the loss."""
+        for group in self.optimiser.param_groups:
+            group["lr"] = self.settings.rate(self.progress.step, self.planned)
+        positions = int((batch.targets > 0).sum())
+        if self.flop_positions == 0:
+            with torch.random.fork_rng():  # counting must not move the random state, or a resumed run would differ
+                self.flops, self.flop_positions = count_flops(lambda: self.gradients(batch)), positions
+            self.optimiser.zero_grad()
+        value = self.gradients(batch)
+        if not math.isfinite(value):
+            raise TrainingError(f"loss={value}", f"step {self.progress.step} of {self.name} is not finite", "lower learning_rate or look for non-finite inputs")
+        self.accelerator.clip_grad_norm_(self.network.parameters(), self.settings.clip)
+        self.optimiser.step()
+        self.optimiser.zero_grad()
+        self.progress.positions += positions
+        return value
+
+    def gradients(self, batch: Batch) -> float:
+        """Forward and backward; returns the loss."""
+        with self.accelerator.autocast():
+            loss = self.network(batch)
+        self.accelerator.backward(loss)
+        return float(loss.detach())
+
+    def after_epoch(self) -> None:
+        """Validate, log, keep the best, decide whether to stop."""
+        progress, settings = self.progress, self.settings
+        progress.epoch += 1
+        loss = progress.loss_sum / max(1, progress.batch)
+        progress.batch, progress.loss_sum = 0, 0.0
+        entry = {"epoch": float(progress.epoch), "loss": loss, "seconds": progress.seconds}
+        if self.validate is not None and (progress.epoch % settings.validate_every == 0 or progress.epoch == settings.epochs):
+            self.model.train(False)
+            entry["metric"] = metric = self.validate()
+            if metric > progress.best:
+                progress.best, progress.best_epoch, progress.waited = metric, progress.epoch, 0
+                self.best = {key: value.detach().clone() for key, value in self.model.state_dict().items()}
+            else:
+                progress.waited += 1
+            progress.done = progress.waited >= settings.patience
+        progress.done |= progress.epoch >= settings.epochs
+        progress.log.append(entry)
+        self.log.write(progress.step, **entry, positions_per_second=progress.positions / max(progress.seconds, 1e-9), mfu=self.mfu())
+        shown = f", metric {entry['metric']:.4f}" if "metric" in entry else ""
+        note(f"{self.name}: epoch {progress.epoch}, loss {loss:.3f}{shown}, {progress.positions / max(progress.seconds, 1e-9):,.0f} targets/s")
+        if progress.done or time.monotonic() - self.saved_at > settings.checkpoint_seconds:
+            self.save()
+
+    def mfu(self) -> float:
+        """Model FLOPs utilisation so far."""
+        counted = self.flops / max(1, self.flop_positions) * self.progress.positions
+        return counted / max(self.progress.seconds, 1e-9) / matmul_peak(torch.bfloat16 if self.trainer.bf16 else torch.float32)
+
+    def save(self) -> None:
+        """Write the checkpoint, if the run has a folder."""
+        if self.checkpoint is not None and self.accelerator.is_main_process:
+            save_checkpoint(self.checkpoint, self.settings.plain(), self.model, self.best, getattr(self.optimiser, "optimizer", self.optimiser), self.progress)
+        self.saved_at = time.monotonic()
+
+    def result(self) -> TrainingRun:
+        """The summary of the run."""
+        progress = self.progress
+        return TrainingRun(
+            best=progress.best if progress.best_epoch > 0 else math.nan,
+            best_epoch=progress.best_epoch,
+            epochs=progress.epoch,
+            steps=progress.step,
+            seconds=progress.seconds,
+            positions=progress.positions,
+            positions_per_second=progress.positions / max(progress.seconds, 1e-9),
+            peak_mb=peak_memory_mb(),
+            parameters=sum(parameter.numel() for parameter in self.model.parameters() if parameter.requires_grad),
+            mfu=self.mfu() if self.flop_positions else math.nan,
+            log=progress.log,
+        )
+
+
+def _groups(model: nn.Module, weight_decay: float) -> list[dict[str, object]]:
+    """Matrices decay; biases, norms and embedding tables do not (a rare row would only fade)."""
+    tables = {id(part.weight) for part in model.modules() if isinstance(part, nn.Embedding)}
+    matrices = [p for p in model.parameters() if p.requires_grad and p.dim() > 1 and id(p) not in tables]
+    rest = [p for p in model.parameters() if p.requires_grad and (p.dim() <= 1 or id(p) in tables)]
+    return [{"params": matrices, "weight_decay": weight_decay}, {"params": rest, "weight_decay": 0.0}]
