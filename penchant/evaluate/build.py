@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from penchant.core.errors import require
+from penchant.core.machine import Machine, describe
 from penchant.data.histories import Histories
 from penchant.data.splits import Split, Targets
 from penchant.evaluate import figures
@@ -33,8 +34,7 @@ def build_report(
     costs: Mapping[str, Cost] | None = None,
     vectors: np.ndarray | None = None,
     curves: Mapping[str, Sequence[tuple[float, float]]] | None = None,
-    machine: Mapping[str, Any] | None = None,
-    commit: str = "",
+    machine: Machine | None = None,
     seeds: Sequence[int] = (),
     notes: Sequence[str] = (),
     how: Resampling | None = None,
@@ -50,8 +50,7 @@ def build_report(
         costs: What each model cost to train, by name.
         vectors: float[N + 1, D] item vectors for intra-list distance.
         curves: (epoch, validation value of the headline metric) pairs by model, for a figure of training.
-        machine: What it ran on.
-        commit: Version of the code.
+        machine: What it ran on, and the commit; this machine by default.
         seeds: Of training.
         notes: Further things a reader must know.
         how: Intervals and tests.
@@ -60,8 +59,7 @@ def build_report(
         InputError: No evaluation, rows that are not the targets' rows, different cut-offs, the same model twice under
             one rule, or a rule under which the model under test was not run.
     """
-    how = how or Resampling()
-    targets = targets or split.test
+    how, machine, targets = how or Resampling(), machine or describe(), targets or split.test
     _check(evaluations, targets)
     model = evaluations[0].model
     order = list(dict.fromkeys(one.model for one in evaluations))
@@ -89,10 +87,10 @@ def build_report(
         slices=parts,
         comparisons=found,
         verdicts=_verdicts(model, found, headline[0]),
-        notes=(*notes, *_notes(evaluations, model, dataset)),
+        notes=(*notes, *_notes(evaluations, model, dataset, machine)),
         figures=drawn,
-        machine=machine or {},
-        commit=commit,
+        machine=machine.plain(),
+        commit=machine.commit or "",
         seeds=seeds,
         metric=headline[0],
     )
@@ -165,7 +163,7 @@ def _protocol(evaluations: Sequence[Evaluation], items: Histories, num_items: in
     return " ".join(said)
 
 
-def _notes(evaluations: Sequence[Evaluation], model: str, dataset: Mapping[str, Any]) -> list[str]:
+def _notes(evaluations: Sequence[Evaluation], model: str, dataset: Mapping[str, Any], machine: Machine) -> list[str]:
     notes = list(dict.fromkeys(note for one in evaluations for note in one.notes))
     present = {_bare(one.model) for one in evaluations}
     missing = [name for name in BASELINES if _bare(name) not in present]
@@ -178,6 +176,8 @@ def _notes(evaluations: Sequence[Evaluation], model: str, dataset: Mapping[str, 
             notes.append(f"Not run with seen items {seen}: {', '.join(absent)}.")
     if dataset.get("timed") is False:
         notes.append("The source has no times: events are in the order it gives, and equal times, if it had any, are in that order too.")
+    if machine.load[0] > machine.cores:
+        notes.append(f"The machine was busy ({machine.load[0]:g} processes wanted its {machine.cores} cores): all times are too long.")
     return notes
 
 

@@ -36,8 +36,8 @@ class Report:
         verdicts: Plain sentences; what it does not beat comes before what it beats.
         notes: What a reader must know besides.
         figures: Drawn.
-        machine: Where it ran.
-        commit: Version of the code.
+        machine: Where it ran, see ``penchant.core.machine``.
+        commit: Of the code; empty where it is installed and not a checkout.
         seeds: Of training.
         metric: The headline metric, e.g. ``"ndcg@10"``.
     """
@@ -90,7 +90,7 @@ class Report:
         lines += [f"**Note.** {note}\n" for note in self.notes]
         lines += [table.to_markdown() for table in self._tables(intervals=True)]
         lines += [f"![{drawn.alt}](figures/{drawn.name})\n\n*{drawn.caption}*\n" for drawn in self.figures]
-        machine = ", ".join(f"{name} {_plain(value)}" for name, value in self.machine.items())
+        machine = ", ".join(f"{name} {_plain(value)}" for name, value in self.machine.items() if name != "commit")
         lines += [f"**Machine.** {machine or 'not stated'}", "", f"**Code.** {self.commit or 'not stated'}", ""]
         lines += [f"**Training seeds.** {', '.join(map(str, self.seeds)) or 'not stated'}", ""]
         return "\n".join(lines)
@@ -140,6 +140,10 @@ def _row(row: Row) -> dict[str, Any]:
 def _plain(value: object) -> str:
     if isinstance(value, bool):
         return "yes" if value else "no"
+    if isinstance(value, Mapping):
+        return ", ".join(f"{name} {_plain(part)}" for name, part in value.items())
+    if isinstance(value, list):
+        return " / ".join(map(_plain, value))
     if isinstance(value, int):
         return f"{value:,}"
     return f"{value:.4g}" if isinstance(value, float) else str(value)

@@ -9,6 +9,7 @@ import pytest
 from rich.console import Console
 
 from penchant.core.errors import InputError, StorageError
+from penchant.core.machine import Machine
 from penchant.data.splits import Split
 from penchant.evaluate.build import build_report
 from penchant.evaluate.protocol import Evaluation, Seen, evaluate
@@ -19,6 +20,7 @@ from tests.evaluate.toys import good, popular, small_split
 
 QUICK = Resampling(resamples=200, flips=500)
 DATASET = {"name": "toys", "users": 60, "items": 40, "density": 0.125, "timed": False}
+MACHINE = Machine("A processor", 2, 2, 8.0, "Linux", "3.11", {"torch": "2.13"}, (2.5, 1.0, 0.5), "abc1234")
 
 
 @pytest.fixture(scope="module")
@@ -41,8 +43,7 @@ def report(split: Split, evaluations: list[Evaluation]) -> Report:
         costs={"Tandem": Cost(train_seconds=12.5, parameters=1000)},
         vectors=np.random.default_rng(0).normal(size=(41, 8)),
         curves={"Tandem": [(1, 0.1), (2, 0.3), (3, 0.2)]},
-        machine={"cores": 2},
-        commit="abc1234",
+        machine=MACHINE,
         seeds=(7,),
         notes=("A word.",),
         how=QUICK,
@@ -99,6 +100,11 @@ def test_protocol_and_notes_state_the_rules(report: Report) -> None:
     assert "The catalogue has 40 items: cut-offs 50 are given at 40." in report.notes
     assert "Not in this report: Item-kNN, SASRec. Nothing here says that Tandem beats them." in report.notes
     assert any("no times" in note for note in report.notes)
+    assert report.notes[-1] == "The machine was busy (2.5 processes wanted its 2 cores): all times are too long."
+    page = report.to_markdown()
+    assert "**Machine.** cpu A processor, cores 2, threads 2, memory_gb 8, system Linux" in page
+    assert "packages torch 2.13, load 2.5 / 1 / 0.5" in page
+    assert "**Code.** abc1234" in page
 
 
 def test_json_has_the_names_that_the_console_reads(report: Report) -> None:
