@@ -1,0 +1,55 @@
+// Numbers, times and names as people read them.
+
+const whole = new Intl.NumberFormat("en");
+const percentage = new Intl.NumberFormat("en", { style: "percent", maximumFractionDigits: 0 });
+const day = new Intl.DateTimeFormat("en", { dateStyle: "medium" });
+
+export const count = (number) => whole.format(number);
+
+/** "1 item", "2 items" */
+export const plural = (number, one, many = `${one}s`) => `${whole.format(number)} ${number === 1 ? one : many}`;
+
+/** A share of 0..1; what is above nothing but rounds to it says so. */
+export const percent = (share) => (share > 0 && share < 0.005 ? "<1%" : percentage.format(share));
+
+export const milliseconds = (number) => (number < 10 ? `${number.toFixed(1)} ms` : `${whole.format(Math.round(number))} ms`);
+
+const DONE = {
+  view: "viewed",
+  click: "opened",
+  cart: "put in the cart",
+  purchase: "bought",
+  rating: "rated",
+  review: "reviewed",
+  search: "found by search",
+  play: "played",
+  like: "liked",
+  dislike: "disliked",
+  hide: "hidden",
+};
+
+/** What was done, as a word: "like" becomes "liked". */
+export const done = (event) => DONE[event] ?? event;
+
+/** UTC seconds as "just now", "4 min ago", or a date; empty where the log has no time. */
+export function when(seconds, now = Date.now() / 1000) {
+  if (seconds === null || seconds === undefined) return "";
+  const ago = now - seconds;
+  if (ago < 60 && ago > -60) return "just now";
+  if (ago > 0 && ago < 3600) return `${Math.floor(ago / 60)} min ago`;
+  return day.format(new Date(seconds * 1000));
+}
+
+export const isoTime = (seconds) => new Date(seconds * 1000).toISOString();
+
+const TIERS = {
+  head: "head: among the items most people act on",
+  mid: "mid: known, not among the most popular",
+  tail: "tail: few people have acted on it",
+  new: "new: no one has acted on it in training",
+};
+
+export const tier = (name) => TIERS[name] ?? name;
+
+/** Year and categories in one line. */
+export const facts = (item) => [item.year, item.brand, ...(item.categories ?? [])].filter(Boolean);

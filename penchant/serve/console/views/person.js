@@ -1,0 +1,108 @@
+// Who the recommendations are for: the present user, ways to be another, and their history.
+
+import * as api from "../api.js";
+import { pending } from "../actions.js";
+import { combobox } from "../combobox.js";
+import { fill, h } from "../dom.js";
+import { plural } from "../format.js";
+import { failure, skeleton } from "../states.js";
+import { on, setMarks, setUser, setVisitor, state } from "../store.js";
+import { foldOnPhones, history, wide } from "./history.js";
+
+const CHOICES = 8;
+
+export function person() {
+  const name = h("p.person-name");
+  const about = h("p.facts");
+  const input = h("input.field", {
+    id: "user", type: "text", autocomplete: "off", autocapitalize: "none", spellcheck: "false", maxlength: "256", placeholder: "Search, or type any id",
+  });
+  const visitor = h("button.button", { type: "button", on: { click: () => setVisitor({ fresh: state.user === state.visitor }) } });
+  const nobody = h("button.button.plain", { type: "button", on: { click: () => setUser(null) } }, "No user");
+  const past = history();
+  const trouble = h("div");
+  const chooser = h("details.chooser", {}, h("summary", {}, "Change user"),
+    h("div.combo", {}, h("label", { for: "user" }, "Choose a user"), input),
+    h("div.row", {}, visitor, nobody));
+  const element = h("div", {},
+    h("section.person", { "aria-labelledby": "person-title" },
+      h("h2", { id: "person-title" }, "You are"),
+      name, about,
+      chooser),
+    trouble, past.element);
+  let request = null;
+
+  combobox(input, {
+    id: "user-options",
+    label: "Users",
+    none: "No user of the log has such an id.",
+    least: 0,
+    submit: become,
+    async suggest(query, signal) {
+      const { users } = await api.users(query, CHOICES, signal);
+      const found = users.map((user) => ({
+        node: [h("span.option-main", {}, h("span.option-title", {}, user.user_id), " ", h("span.facts", {}, plural(user.events, "event"))),
+          user.recent.length > 0 && h("span.option-more", {}, user.recent.join(" · "))],
+        choose: () => become(user.user_id),
+      }));
+      if (query && !users.some((user) => user.user_id === query)) {
+        found.push({ extra: true, node: [h("span.option-on", {}, `Start as “${query}”`)], choose: () => become(query) });
+      }
+      return found;
+    },
+  });
+
+  function become(id) {
+    input.value = "";
+    setUser(id);
+  }
+
+  /** Ask for the user's history; `quiet` keeps the old one in sight until the new one is there. */
+  async function refresh(quiet) {
+    request?.abort();
+    request = new AbortController();
+    const { user } = state;
+    name.textContent = user ?? "nobody in particular";
+    visitor.textContent = state.visitor && user !== state.visitor ? `Back to ${state.visitor}` : "New visitor";
+    nobody.hidden = user === null;
+    if (!quiet) chooser.open = wide.matches || user === null;
+    trouble.replaceChildren();
+    if (user === null) {
+      about.textContent = "Without a history everyone gets the same list.";
+      return past.show(null);
+    }
+    if (!quiet) {
+      about.textContent = "";
+      past.show(null);
+      fill(trouble, skeleton(3, "Loading history"));
+    }
+    try {
+      const answer = await api.user(user, request.signal);
+      trouble.replaceChildren();
+      about.textContent = answer.events
+        ? `${plural(answer.events, "event")}, ${answer.known ? "known from training" : "not seen in training"}`
+        : "new here: nothing is known yet";
+      if (!pending()) setMarks(answer.liked, answer.hidden);
+      past.show(answer);
+    } catch (error) {
+      if (!api.isAbort(error)) fill(trouble, failure(error, () => refresh(false)));
+    }
+  }
+
+  /** Another user; on a phone the chooser folds away, so the focus goes on to their list. */
+  function changed({ quiet }) {
+    const inside = chooser.contains(document.activeElement);
+    refresh(quiet);
+    if (inside && !wide.matches) document.querySelector("#main h1")?.focus({ preventScroll: true });
+  }
+
+  const stops = [foldOnPhones(chooser), past.stop, on("user", changed), on("acted", () => refresh(true))];
+  refresh(false);
+  return {
+    element,
+    stop: () => {
+      request?.abort();
+      stops.forEach((stop) => stop());
+    },
+  };
+}
