@@ -56,6 +56,8 @@ clean:
 
 $(VENV)/.made:
 	@test -n "$(PYTHON)" || { echo "No Python 3.11 or newer was found; install one, or name it: make PYTHON=/path/to/python"; exit 1; }
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
+		{ echo "PYTHON=$(PYTHON): Penchant needs Python 3.11 or newer; name another: make PYTHON=/path/to/python"; exit 1; }
 	@echo "Making the virtual environment $(VENV) with $(PYTHON)"
 	@$(PYTHON) -m venv $(VENV) || { rm -rf $(VENV); echo "$(PYTHON) cannot make one; on Debian and Ubuntu: apt-get install python3-venv"; exit 1; }
 	@touch $@
