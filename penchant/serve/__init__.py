@@ -1,0 +1,1 @@
+"""Layer 7: the HTTP service: event log, live user state, routes, console."""

@@ -1,0 +1,191 @@
+"""Users as they are now: what the release knows of them, and what the event log says they did since.
+
+Nothing is copied: a user is put together from the release and the log when somebody asks, and kept until the log holds
+a newer event of theirs. So an acknowledged event counts in the very next request, after a restart too.
+
+Letters: n events of a user.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections import OrderedDict
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from penchant.data.catalog import Catalog
+from penchant.data.histories import Histories
+from penchant.data.schema import ACTION_CODE, action_code
+from penchant.data.vocabulary import Vocabulary
+from penchant.serve.event_log import EventLog, LiveEvent
+
+UNDO = "undo"
+_UNDO = -1  # among action codes
+_LIKE = ACTION_CODE["like"]
+_AVERSIONS = (ACTION_CODE["dislike"], ACTION_CODE["hide"])
+_OPINIONS = (_LIKE, *_AVERSIONS)
+_NO_TIME = -1
+
+
+@dataclass(frozen=True)
+class Past:
+    """n things done, in the order they arrived. As ``Person.past``: what stands, oldest first.
+
+    Attributes:
+        items: int32[n].
+        actions: int8[n], codes of ``schema.ACTIONS``; -1 takes back the newest opinion of the item.
+        times: int64[n], UTC seconds; -1 where nobody knows.
+        live: bool[n], whether it came from the log.
+    """
+
+    items: np.ndarray
+    actions: np.ndarray
+    times: np.ndarray
+    live: np.ndarray
+
+    def __len__(self) -> int:
+        return len(self.items)
+
+    def __add__(self, other: Past) -> Past:
+        return Past(*(np.concatenate(pair) for pair in zip(self._columns(), other._columns(), strict=True)))
+
+    def take(self, places: np.ndarray) -> Past:
+        """The entries at ``places``, or where a mask holds."""
+        return Past(*(column[places] for column in self._columns()))
+
+    def _columns(self) -> tuple[np.ndarray, ...]:
+        return self.items, self.actions, self.times, self.live
+
+    @classmethod
+    def of(cls, events: Sequence[tuple[int, str | None, int | None]], *, live: bool) -> Past:
+        """From (item code, action, UTC seconds) each."""
+        return cls(
+            np.array([item for item, _, _ in events], np.int32),
+            np.array([_UNDO if action == UNDO else action_code(action) for _, action, _ in events], np.int8),
+            np.array([_NO_TIME if time is None else time for _, _, time in events], np.int64),
+            np.full(len(events), live),
+        )
+
+
+@dataclass(frozen=True)
+class Person:
+    """A user at one moment.
+
+    Attributes:
+        known: Whether the user was in training.
+        past: What stands, oldest first, without opinions that were taken back, and without what concerns hidden items.
+        history: The same as one row for the models.
+        hidden: Items kept out of the user's lists (hidden or disliked), newest first.
+        liked: Items whose newest opinion is a like, newest first.
+    """
+
+    user_id: str | None
+    known: bool
+    past: Past
+    history: Histories
+    hidden: tuple[int, ...]
+    liked: tuple[int, ...]
+
+
+class LiveState:
+    """The users of a release, followed through an event log.
+
+    Args:
+        catalog: N items; events of other items are skipped.
+        users: Users of the release.
+        histories: Their rows, in code order.
+        log: What happened since.
+        most_users: Users kept in memory.
+        most_events: Newest live events of a user that count.
+    """
+
+    def __init__(
+        self, catalog: Catalog, users: Vocabulary, histories: Histories, log: EventLog, *, most_users: int = 10_000, most_events: int = 2_000
+    ) -> None:
+        self.catalog, self.users, self.histories, self.log = catalog, users, histories, log
+        self.most_users, self.most_events = most_users, most_events
+        self._kept: OrderedDict[str, tuple[int, Person]] = OrderedDict()  # with the log's offset they are good for
+        self._lock = threading.Lock()
+
+    def history(self, user_id: str) -> Histories:
+        """One row: what the models see of a user."""
+        return self.person(user_id).history
+
+    def person(self, user_id: str) -> Person:
+        """A user as of now; one whom nobody knows has no past.
+
+        Raises:
+            StorageError: The log cannot be read.
+        """
+        newest = self.log.last_of_user(user_id)
+        with self._lock:
+            kept = self._kept.get(user_id)
+            if kept is not None and kept[0] == newest:
+                self._kept.move_to_end(user_id)
+                return kept[1]
+        events = self.log.of_user(user_id, self.most_events) if newest else []
+        person = self._person(user_id, self._before(user_id) + self._logged(events))
+        with self._lock:
+            self._kept[user_id] = (events[-1].offset if events else 0, person)
+            self._kept.move_to_end(user_id)
+            while len(self._kept) > self.most_users:
+                self._kept.popitem(last=False)
+        return person
+
+    def with_events(self, user_id: str | None, events: Past) -> Person:
+        """Somebody (of the log, or nobody in particular) who also did ``events``, which are not logged."""
+        if user_id is None:
+            return self._person(None, events, timed=len(events) > 0 and bool((events.times != _NO_TIME).all()))
+        before = self._before(user_id) + self._logged(self.log.of_user(user_id, self.most_events))
+        return self._person(user_id, before + events)
+
+    def _person(self, user_id: str | None, past: Past, *, timed: bool | None = None) -> Person:
+        timed = self.histories.timed if timed is None else timed
+        stands, hidden, liked = standing(past)
+        past = past.take(stands)
+        if timed:
+            past = past.take(np.argsort(past.times, kind="stable"))  # a late report of an old event goes to its place
+        code = 0 if user_id is None else int(self.users.encode([user_id])[0])
+        history = Histories.of(
+            [past.items], actions=[past.actions], times=[past.times] if timed else None, domains=[self.catalog.domain_codes[past.items]], users=[code]
+        )
+        return Person(user_id, code > 0, past, history, hidden, liked)
+
+    def _before(self, user_id: str) -> Past:
+        """What the release knows."""
+        code = int(self.users.encode([user_id])[0])
+        h = self.histories
+        row = slice(h.offsets[code - 1], h.offsets[code]) if code else slice(0, 0)
+        items = h.items[row]
+        times = h.times[row] if h.timed else np.full(len(items), _NO_TIME, np.int64)
+        return Past(items, h.actions[row], times, np.zeros(len(items), bool))
+
+    def _logged(self, events: Sequence[LiveEvent]) -> Past:
+        items = self.catalog.items.encode([event.item_id for event in events])
+        return Past.of([(int(item), event.event, event.timestamp) for item, event in zip(items, events, strict=True) if item], live=True)
+
+
+def standing(past: Past) -> tuple[np.ndarray, tuple[int, ...], tuple[int, ...]]:
+    """What is left of ``past`` when every opinion that was taken back is gone.
+
+    Of several opinions of one item the newest counts. Models read every event as interest, so hides and dislikes are
+    never among what stands, and neither is anything about an item that is hidden or disliked now.
+
+    Returns:
+        bool[n]: what stands; items that are hidden or disliked; items that are liked (both newest first).
+    """
+    stands = past.actions != _UNDO
+    opinions: dict[int, list[int]] = {}  # item -> places of its opinions that were not taken back
+    for place in np.flatnonzero(np.isin(past.actions, (*_OPINIONS, _UNDO))).tolist():
+        stack = opinions.setdefault(int(past.items[place]), [])
+        if past.actions[place] != _UNDO:
+            stack.append(place)
+        elif stack:
+            stands[stack.pop()] = False
+    newest = sorted(((stack[-1], item) for item, stack in opinions.items() if stack), reverse=True)
+    liked = tuple(item for place, item in newest if past.actions[place] == _LIKE)
+    hidden = tuple(item for place, item in newest if past.actions[place] != _LIKE)
+    stands &= ~np.isin(past.actions, _AVERSIONS) & ~np.isin(past.items, np.array(hidden, np.int32))
+    return stands, hidden, liked
