@@ -105,7 +105,8 @@ _peaks: dict[tuple[torch.dtype, int, str, int], float] = {}
 
 @torch.inference_mode()
 def _measure(dtype: torch.dtype, size: int, seconds: float, device: str) -> float:
-    left, right = (torch.rand(size, size, device=device).to(dtype) for _ in range(2))
+    own = torch.Generator(device).manual_seed(0)  # not the global one: a measurement must not move a run
+    left, right = (torch.rand(size, size, device=device, generator=own).to(dtype) for _ in range(2))
     product = left @ right  # the first one also loads code and starts threads
     wait = torch.cuda.synchronize if torch.device(device).type == "cuda" else lambda: None
     wait()

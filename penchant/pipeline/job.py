@@ -11,7 +11,7 @@ import numpy as np
 from pydantic import Field
 
 from penchant.contracts import Retriever
-from penchant.core.machine import describe, peak_memory_mb
+from penchant.core.machine import peak_memory_mb
 from penchant.core.progress import note, stage
 from penchant.core.settings import Settings
 from penchant.data.dataset import Dataset
@@ -70,7 +70,7 @@ def for_dataset(dataset: Dataset, *, seed: int = 0) -> JobSettings:
     return JobSettings(
         codebook=int(np.clip(2 ** round(np.log2(max(2, items / 32))), 16, 256)),
         tandem=TandemSettings(width=width, heads=width // 32, dropout=dropout, max_len=max_len),
-        sasrec=SASRecSettings(width=width, heads=width // 32, dropout=dropout, max_len=max_len),
+        sasrec=SASRecSettings(width=width, heads=width // 32, dropout=dropout, max_len=max_len, temperature=0.07),
         tandem_training=training,
         sasrec_training=training,
         seed=seed,
@@ -184,7 +184,6 @@ def measure(dataset: Dataset, split: Split, space: ItemSpace, trained: Trained, 
         evaluations = [
             evaluate(model, split.test, name=name, seen=seen, ks=settings.ks) for seen in (Seen.REMOVED, Seen.KEPT) for name, model in trained.shown.items()
         ]
-        machine = describe()
         return build_report(
             evaluations,
             split,
@@ -192,8 +191,6 @@ def measure(dataset: Dataset, split: Split, space: ItemSpace, trained: Trained, 
             costs=trained.costs,
             vectors=space.vectors["text"],
             curves={name: [(entry["epoch"], entry["metric"]) for entry in run.log if "metric" in entry] for name, run in trained.runs.items()},
-            machine=machine,
-            commit=str(machine.get("commit") or ""),
             seeds=(settings.seed,),
         )
 

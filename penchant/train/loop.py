@@ -8,10 +8,14 @@ Devices, mixed precision and data parallelism come from accelerate.
 from __future__ import annotations
 
 import math
+import signal
+import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
+from types import FrameType
 
 import torch
 from accelerate import Accelerator
@@ -101,7 +105,7 @@ class Trainer:
         require(histories.num_events > 0, "no training events", "training needs at least one event", "check the split and the filters", TrainingError)
         require(isinstance(model, nn.Module), type(model).__name__, "a trainable model is a torch.nn.Module", "derive from nn.Module", TrainingError)
         seed_everything(settings.seed)
-        accelerator = Accelerator(mixed_precision="bf16" if self.bf16 else "no", cpu=not torch.cuda.is_available())
+        accelerator = Accelerator(cpu=not torch.cuda.is_available())  # its precision is fixed once a process; ours is a run's
         wrapped = _Loss(model)
         optimiser = torch.optim.AdamW(_groups(wrapped, settings.weight_decay), lr=settings.learning_rate, betas=(0.9, 0.98), fused=True)
         network, optimiser = accelerator.prepare(wrapped, optimiser)
@@ -146,18 +150,15 @@ class _Run:
         self.saved_at = time.monotonic()
 
     def all_epochs(self) -> None:
-        """Train until the epochs are used up or the metric stalls; on an interrupt, save and pass it on."""
-        try:
+        """Train until the epochs are used up or the metric stalls; an interrupt ends it between two steps, saved."""
+        with deferred_interrupt() as asked:
             while not self.progress.done and self.progress.epoch < self.settings.epochs:
-                self.one_epoch()
+                self.one_epoch(asked)
                 self.after_epoch()
-        except KeyboardInterrupt:
-            self.save()
-            raise
         if self.best:
             self.model.load_state_dict(self.best)
 
-    def one_epoch(self) -> None:
+    def one_epoch(self, asked: threading.Event) -> None:
         """The remaining batches of the current epoch."""
         progress, rank, world = self.progress, self.accelerator.process_index, self.accelerator.num_processes
         plan = self.batches.plan(progress.epoch)
@@ -170,8 +171,10 @@ class _Run:
             progress.loss_sum += loss
             progress.batch, progress.step = index + 1, progress.step + 1
             progress.seconds = before + time.monotonic() - started
-            if time.monotonic() - self.saved_at > self.settings.checkpoint_seconds:
+            if asked.is_set() or time.monotonic() - self.saved_at > self.settings.checkpoint_seconds:
                 self.save()
+            if asked.is_set():
+                raise KeyboardInterrupt
 
     def step(self, batch: Batch) -> float:
         """One optimiser step; returns the loss."""
@@ -193,7 +196,7 @@ class _Run:
 
     def gradients(self, batch: Batch) -> float:
         """Forward and backward; returns the loss."""
-        with self.accelerator.autocast():
+        with torch.autocast(self.accelerator.device.type, dtype=torch.bfloat16, enabled=self.trainer.bf16):
             loss = self.network(batch)
         self.accelerator.backward(loss)
         return float(loss.detach())
@@ -249,6 +252,26 @@ class _Run:
             mfu=self.mfu() if self.flop_positions else math.nan,
             log=progress.log,
         )
+
+
+@contextmanager
+def deferred_interrupt() -> Iterator[threading.Event]:
+    """Hold a first Ctrl-C back and say so by the event, so that no step is torn; a second one goes through at once."""
+    asked = threading.Event()
+    if threading.current_thread() is not threading.main_thread():
+        yield asked
+        return
+    before = signal.getsignal(signal.SIGINT)
+
+    def note_it(number: int, frame: FrameType | None) -> None:
+        asked.set()
+        signal.signal(signal.SIGINT, before)
+
+    signal.signal(signal.SIGINT, note_it)
+    try:
+        yield asked
+    finally:
+        signal.signal(signal.SIGINT, before)
 
 
 def _groups(model: nn.Module, weight_decay: float) -> list[dict[str, object]]:

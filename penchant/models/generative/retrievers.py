@@ -116,7 +116,7 @@ def generate(model: Tandem, states: Tensor, width: int, exclude: Histories | Non
     )
 
 
-@torch.inference_mode()
+@torch.no_grad()
 def _in_blocks(
     model: Tandem, histories: Histories, k: int, exclude: Histories | None, one: Callable[[Tensor, int, Histories | None], TopK]
 ) -> TopK:

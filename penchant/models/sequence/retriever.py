@@ -43,7 +43,7 @@ class SequenceRetriever(nn.Module):
         """float32[B, N + 1] from last states [B, W]."""
         raise NotImplementedError(f"{type(self).__name__} must define score_states")
 
-    @torch.inference_mode()
+    @torch.no_grad()
     def states(self, histories: Histories) -> Tensor:
         """float32[B, W], the state after each history. An empty history gives the state of the start token."""
         cut = histories.lengths >= self.max_len
@@ -59,12 +59,12 @@ class SequenceRetriever(nn.Module):
             out[torch.from_numpy(rows)] = states
         return torch.empty(0, 0) if out is None else out
 
-    @torch.inference_mode()
+    @torch.no_grad()
     def score(self, histories: Histories) -> Tensor:
         """float32[B, N + 1]; column 0 is ``-inf``."""
         return exclude_(self.score_states(self.states(histories)), None)
 
-    @torch.inference_mode()
+    @torch.no_grad()
     def recommend(self, histories: Histories, k: int, *, exclude: Histories | None = None) -> TopK:
         """The k best items a row by exact scores of the whole catalogue."""
         check_request(histories, k, self.num_items, exclude)

@@ -2,7 +2,7 @@
 
 Flow     item + position embeddings -> causal transformer -> state -> inner product with the item table
 Departs  pre-norm blocks with GELU; trained with softmax cross-entropy at every step (the paper's binary loss with one
-         negative is far weaker); a start token makes the empty history a valid input
+         negative is far weaker); a start token makes the empty history a valid input; scores may be cosines
 Letters  B rows, T steps, W width, N items, P steps with a target
 """
 
@@ -13,6 +13,7 @@ from typing import Self
 import torch
 from pydantic import Field
 from torch import Tensor, nn
+from torch.nn import functional as F
 
 from penchant.contracts import Losses
 from penchant.core.artifacts import Artifact
@@ -31,21 +32,23 @@ class SASRecSettings(Settings):
     heads: int = Field(default=2, ge=1)
     dropout: float = Field(default=0.3, ge=0, lt=1)
     max_len: int = Field(default=50, ge=2, description="longest window of events")
+    temperature: float | None = Field(default=None, gt=0, description="score by cosine / temperature instead of the inner product")
 
 
 class EmbeddingTable:
-    """Output vectors that are an embedding's rows."""
+    """Output vectors that are an embedding's rows, or those rows at unit length."""
 
-    def __init__(self, embedding: nn.Embedding) -> None:
-        self.embedding = embedding
+    def __init__(self, embedding: nn.Embedding, *, unit: bool) -> None:
+        self.embedding, self.unit = embedding, unit
 
     def all(self) -> Tensor:
         """float[N + 1, W]."""
-        return self.embedding.weight
+        return F.normalize(self.embedding.weight, dim=-1) if self.unit else self.embedding.weight
 
     def some(self, items: Tensor) -> Tensor:
         """float[..., W]."""
-        return self.embedding(items)
+        rows = self.embedding(items)
+        return F.normalize(rows, dim=-1) if self.unit else rows
 
 
 class SASRec(SequenceRetriever):
@@ -61,7 +64,8 @@ class SASRec(SequenceRetriever):
 
     def __init__(self, num_items: int, settings: SASRecSettings | None = None, *, objective: Objective | None = None) -> None:
         super().__init__()
-        self.settings = settings = settings or SASRecSettings()
+        self.settings: SASRecSettings = settings or SASRecSettings()
+        settings = self.settings
         self.num_items, self.max_len = num_items, settings.max_len
         self.objective = objective or FullSoftmax()
         self.items = nn.Embedding(num_items + 1, settings.width)  # row 0: the start token
@@ -82,12 +86,20 @@ class SASRec(SequenceRetriever):
     def loss(self, batch: Batch) -> Losses:
         """Next-item loss over all steps that have a target."""
         has = batch.targets > 0
-        loss = self.objective(self.encode(batch)[has], batch.targets[has], EmbeddingTable(self.items))
+        loss = self.objective(self._query(self.encode(batch)[has]), batch.targets[has], self._table())
         return Losses(loss, {"next_item": loss.detach()})
 
     def score_states(self, states: Tensor) -> Tensor:
         """[B, W] -> [B, N + 1]."""
-        return states @ self.items.weight.T
+        return self._query(states) @ self._table().all().T
+
+    def _query(self, states: Tensor) -> Tensor:
+        """States as the item vectors are multiplied with: unit length over the temperature for cosines."""
+        temperature = self.settings.temperature
+        return states if temperature is None else F.normalize(states, dim=-1) / temperature
+
+    def _table(self) -> EmbeddingTable:
+        return EmbeddingTable(self.items, unit=self.settings.temperature is not None)
 
     @classmethod
     def from_artifact(cls, saved: Artifact) -> Self:

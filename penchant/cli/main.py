@@ -1,0 +1,57 @@
+"""The ``penchant`` command: one group a file, errors shown in one line."""
+
+from __future__ import annotations
+
+import sys
+
+import typer
+from rich.console import Console
+
+from penchant import __version__
+from penchant.cli import data, items, jobs, serving
+from penchant.core.errors import PenchantError
+
+app = typer.Typer(
+    name="penchant",
+    help="Recommendation and search from two tables: a catalogue and an event log.",
+    epilog="Start with: penchant demo",
+    no_args_is_help=True,
+    rich_markup_mode="markdown",
+    pretty_exceptions_show_locals=False,
+)
+app.add_typer(data.app, name="data", help="Fetch, check and describe data sets.")
+app.add_typer(items.app, name="items", help="Vectors and semantic IDs of a catalogue.")
+app.command("train")(jobs.train)
+app.command("evaluate")(jobs.evaluate)
+app.command("recommend")(serving.recommend)
+app.command("search")(serving.search)
+app.command("serve")(serving.serve_release)
+app.command("demo")(jobs.demo)
+
+
+def _version(shown: bool) -> None:
+    if shown:
+        typer.echo(__version__)
+        raise typer.Exit
+
+
+@app.callback()
+def root(version: bool = typer.Option(False, "--version", callback=_version, is_eager=True, help="Print the version and exit.")) -> None:
+    """Recommendation and search from two tables: a catalogue and an event log."""
+
+
+def main() -> None:
+    """Run the command; an expected error ends it with one line and exit code 2, an interrupt with 130."""
+    try:
+        app()
+    except PenchantError as error:
+        Console(stderr=True, soft_wrap=True).print(f"[bold red]Error[/] {type(error).__name__}: ", end="")
+        Console(stderr=True, soft_wrap=True, markup=False, highlight=False).print(str(error))
+        sys.exit(2)
+    except KeyboardInterrupt:
+        Console(stderr=True).print("Interrupted. What was finished is kept; run the same command again to go on.")
+        sys.exit(130)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,89 @@
+"""``penchant recommend``, ``search`` and ``serve``: a release at work."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import numpy as np
+import typer
+from rich.console import Console
+from rich.table import Table
+
+from penchant.cli.options import ReleaseOption
+from penchant.core.errors import InputError
+from penchant.data.histories import Histories
+from penchant.pipeline.release import Release, load_release
+from penchant.search.hybrid import HybridSearch
+from penchant.serve.server import serve
+
+DEFAULT_RELEASE = Path("runs/ml-100k/release")
+console = Console()
+
+
+def recommend(
+    release: ReleaseOption = DEFAULT_RELEASE,
+    user: Annotated[str | None, typer.Option("--user", help="A user of the training data.")] = None,
+    event: Annotated[list[str] | None, typer.Option("--event", "-e", help="An item id; repeat for a whole history, oldest first.")] = None,
+    k: Annotated[int, typer.Option("-k", help="Length of the list.")] = 10,
+    model: Annotated[str | None, typer.Option("--model", help="One model by name; default: all generators merged.")] = None,
+) -> None:
+    """Recommend for a known user, or for any history typed in.
+
+    Examples: `penchant recommend --user 42` · `penchant recommend -e 50 -e 172 -e 181 --model tandem-codes`
+    """
+    if user is not None and event:
+        raise InputError("--user together with --event", "a history comes from one place", "pass one of the two")
+    loaded = load_release(release)
+    recommender = loaded.recommender()
+    if user is not None:
+        found = recommender.recommend(history=_history(loaded, user), k=k, model=model)
+    else:
+        found = recommender.recommend(event or [], k=k, model=model)
+    table = Table("", "item", "title", "sources", "why")
+    titles = loaded.space.catalog.titles()
+    for place, one in enumerate(found.suggestions, start=1):
+        table.add_row(str(place), one.item_id, titles[one.item - 1], ", ".join(one.sources), one.reason.text)
+    console.print(table)
+    if found.missing:
+        console.print(f"Without: {', '.join(found.missing)}")
+
+
+def search(
+    query: Annotated[str, typer.Argument(help="What to look for.")],
+    release: ReleaseOption = DEFAULT_RELEASE,
+    k: Annotated[int, typer.Option("-k", help="Length of the list.")] = 10,
+) -> None:
+    """Search a release's catalogue by words and by meaning.
+
+    Example: `penchant search "space adventure with robots"`
+    """
+    loaded = load_release(release)
+    found = HybridSearch(loaded.space, loaded.encoder).search(query, k)
+    table = Table("", "item", "title", "found by")
+    titles, ids = loaded.space.catalog.titles(), loaded.space.catalog.items.decode(found.items)
+    for place, (item, item_id, matched) in enumerate(zip(found.items, ids, found.matched, strict=True), start=1):
+        table.add_row(str(place), item_id, titles[int(item) - 1], ", ".join(matched))
+    console.print(table)
+
+
+def serve_release(
+    release: ReleaseOption = DEFAULT_RELEASE,
+    host: Annotated[str, typer.Option("--host", help="Address to listen on; beyond loopback, put a proxy with TLS in front.")] = "127.0.0.1",
+    port: Annotated[int, typer.Option("--port", help="0 picks a free one.")] = 8000,
+    state: Annotated[Path | None, typer.Option("--state", help="Folder of the event log. Default: beside the release.")] = None,
+) -> None:
+    """Serve a release: the page at /, the API under /v1.
+
+    Example: `penchant serve --release runs/ml-100k/release`
+    """
+    start(release, host=host, port=port, state=state or release.parent / "state")
+
+
+def start(release: Path, *, state: Path, host: str = "127.0.0.1", port: int = 8000) -> None:
+    """Serve until interrupted."""
+    serve(release, host=host, port=port, data_dir=state)
+
+
+def _history(release: Release, user: str) -> Histories:
+    return release.histories.take(np.array([release.users.code(user, "user_id") - 1]))

@@ -1,0 +1,106 @@
+"""A small world with a known answer, and one trained model of each kind on it.
+
+Items 1..24 form 12 pairs: whoever takes 2j - 1 takes 2j next, in half of the cases straight after. Titles name the pair, so content knows it
+too. Item 25 is taken by everybody first.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+
+from penchant.contracts import Retriever
+from penchant.data.histories import Histories
+from penchant.items.semantic_ids import ResidualKMeans, unique_codes
+from penchant.models.generative.retrievers import CodeRetriever, TandemRetriever
+from penchant.models.generative.tandem import Tandem, TandemSettings
+from penchant.models.retrieval.content import ContentNeighbours
+from penchant.models.retrieval.linear import ease, item_knn
+from penchant.models.retrieval.popularity import Popularity
+from penchant.models.sequence.sasrec import SASRec, SASRecSettings
+from penchant.train.loop import Trainer
+from penchant.train.settings import TrainSettings
+
+PAIRS = 12
+NUM_ITEMS = 2 * PAIRS + 1
+EVERYBODYS = NUM_ITEMS
+
+
+def train_histories(seed: int = 0) -> Histories:
+    """120 rows: the common item, then three pairs."""
+    random = np.random.default_rng(seed)
+    rows = []
+    for _ in range(120):
+        pairs = random.choice(PAIRS, 3, replace=False)
+        rows.append([EVERYBODYS, *(item for pair in pairs for item in (2 * pair + 1, 2 * pair + 2))])
+    return Histories.of(rows, users=np.arange(1, 121))
+
+
+def vectors(seed: int = 0) -> np.ndarray:
+    """float32[N + 1, 16]: partners are near each other."""
+    random = np.random.default_rng(seed)
+    centres = random.normal(size=(PAIRS + 1, 16))
+    found = np.repeat(centres, 2, axis=0)[:NUM_ITEMS] + 0.05 * random.normal(size=(NUM_ITEMS, 16))
+    found /= np.linalg.norm(found, axis=1, keepdims=True)
+    return np.concatenate([np.zeros((1, 16)), found]).astype(np.float32)
+
+
+def codes() -> np.ndarray:
+    """int32[N + 1, 3], row 0 is -1."""
+    quantiser = ResidualKMeans(levels=2, codebook=8).fit(vectors()[1:])
+    found = unique_codes(quantiser.encode(vectors()[1:]))
+    return np.concatenate([np.full((1, found.shape[1]), -1), found]).astype(np.int32)
+
+
+@dataclass(frozen=True)
+class Case:
+    """A model under the contract.
+
+    Attributes:
+        make: Trains one with a seed.
+        planted: Whether it can know the pair of the newest item (popularity cannot).
+    """
+
+    make: Callable[[int], Retriever]
+    planted: bool = True
+
+
+def training(seed: int) -> TrainSettings:
+    """A second of training."""
+    return TrainSettings(max_len=12, tokens=256, epochs=25, learning_rate=5e-3, warmup_steps=5, seed=seed, bf16=False)
+
+
+def counts() -> np.ndarray:
+    """Training events an item."""
+    return np.bincount(train_histories().items, minlength=NUM_ITEMS + 1)
+
+
+def tandem(seed: int) -> Tandem:
+    """A trained Tandem."""
+    torch.manual_seed(seed)
+    model = Tandem(codes(), vectors(), counts(), TandemSettings(width=32, heads=2, layers=1, dropout=0.1, max_len=12))
+    Trainer(training(seed)).fit(model, train_histories())
+    return model
+
+
+def sasrec(seed: int) -> SASRec:
+    """A trained SASRec."""
+    torch.manual_seed(seed)
+    model = SASRec(NUM_ITEMS, SASRecSettings(width=32, heads=2, layers=1, dropout=0.1, max_len=12))
+    Trainer(training(seed)).fit(model, train_histories())
+    return model
+
+
+CASES: dict[str, Case] = {
+    "popularity": Case(lambda seed: Popularity.fit(train_histories(), NUM_ITEMS), planted=False),
+    "item-knn": Case(lambda seed: item_knn(train_histories(), NUM_ITEMS)),
+    "ease": Case(lambda seed: ease(train_histories(), NUM_ITEMS, l2=10.0)),
+    "content": Case(lambda seed: ContentNeighbours(vectors())),
+    "sasrec": Case(sasrec),
+    "tandem, dense head": Case(tandem),
+    "tandem, code head": Case(lambda seed: CodeRetriever(tandem(seed), width=30)),
+    "tandem, both heads": Case(lambda seed: TandemRetriever(tandem(seed), width=10, weight=0.3)),
+}
