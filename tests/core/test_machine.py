@@ -59,6 +59,13 @@ def test_matmul_peak_is_measured_once(monkeypatch: pytest.MonkeyPatch) -> None:
     assert calls == [(torch.float32, 256), (torch.bfloat16, 64)]
 
 
+def test_measuring_does_not_move_random_numbers(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(machine, "_peaks", {})
+    before = torch.get_rng_state()
+    matmul_peak(size=32, seconds=0.0)
+    assert torch.equal(torch.get_rng_state(), before)
+
+
 def test_commit_only_of_a_tracked_file(tmp_path: Path) -> None:
     def git(*words: str) -> str:
         command = ["git", "-c", "user.name=a", "-c", "user.email=a@b", *words]
