@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
@@ -50,20 +51,24 @@ class Dataset:
             if column not in events.columns:
                 events = events.with_columns(pl.lit(None, dtype=EVENTS[column]).alias(column))
         events = events.rename({name: f"{name}_given" for name in _DENSE if name in events.columns}).with_row_index("source_row")
+        timed = len(events) > 0 and events["timestamp"].null_count() == 0
         users = Vocabulary(events["user_id"].unique().sort())
         user, item = _codes(events["user_id"], users), _codes(events["item_id"], catalog.items)
-        timed = len(events) > 0 and events["timestamp"].null_count() == 0
-        order = np.lexsort((_nulls_last(events["position"]), _nulls_last(events["timestamp"]), user))  # stable: then by source row
-        order = order[item[order] > 0]
-        events, user, item = events[order], user[order], item[order]
-        first = np.searchsorted(user, user)  # row of each event's user's first event
+        if not item.all():
+            known = np.flatnonzero(item)
+            events, user, item = events[known], user[known], item[known]
+        order = _stable_order([user, _nulls_last(events["timestamp"]), _nulls_last(events["position"])])
+        events, item = events[order], item[order]
+        counts = np.bincount(user, minlength=len(users) + 1)
+        user = np.repeat(np.arange(len(counts), dtype=np.int32), counts)
+        place = np.arange(len(events)) - np.repeat(np.cumsum(counts) - counts, counts)
         domain_code = {value: code for code, value in enumerate(catalog.domains)}
         domain = events["domain"].replace_strict(domain_code, default=None, return_dtype=pl.Int16)
         indexed = events.with_columns(
             user=pl.Series(user),
             item=pl.Series(item),
             action=pl.col("event").fill_null("").replace_strict(ACTION_CODE, default=OTHER_ACTION, return_dtype=pl.Int8),
-            time=pl.col("timestamp") if timed else pl.Series(np.arange(len(events)) - first, dtype=pl.Int64),
+            time=pl.col("timestamp") if timed else pl.Series(place, dtype=pl.Int64),
             domain_code=domain.fill_null(pl.Series(catalog.domain_codes[item])),
         )
         return cls(name=name, catalog=catalog, users=users, events=indexed, timed=timed)
@@ -118,8 +123,23 @@ def _codes(ids: pl.Series, vocabulary: Vocabulary) -> np.ndarray:
 
 
 def _nulls_last(column: pl.Series) -> np.ndarray:
-    """A sort key of the column's integers."""
-    return column.fill_null(np.iinfo(np.int32 if column.dtype == pl.Int32 else np.int64).max).to_numpy()
+    """int64[E], a sort key of a column of integers."""
+    numbers = column.cast(pl.Int64)
+    highest = numbers.max()
+    return numbers.fill_null(highest + 1 if isinstance(highest, int) else 0).to_numpy()
+
+
+def _stable_order(keys: list[np.ndarray]) -> np.ndarray:
+    """The order that sorts rows by the first key, then the second and so on, then by row; E integers a key."""
+    if not len(keys[0]):
+        return np.zeros(0, np.int64)
+    spans = [int(key.max()) - int(key.min()) + 1 for key in keys]
+    if math.prod(spans) >= 2**63:
+        return np.lexsort(keys[::-1])
+    joint = np.zeros(len(keys[0]), np.int64)  # one key is sorted four times as fast as three
+    for key, span in zip(keys, spans, strict=True):
+        joint = joint * span + (key - key.min())
+    return pl.DataFrame({"key": joint}).select(pl.arg_sort_by("key", maintain_order=True)).to_series().to_numpy()
 
 
 def history_of(
