@@ -29,7 +29,7 @@ class Reason:
         text: For people.
         kind: ``"event"`` (past events drove it), ``"history"`` (no single event did), ``"popular"``.
         because: Item codes of the events, strongest first.
-        drops: How much the item's score falls without each of them (logits of the explaining model).
+        drops: How much the item's log-probability falls without each of them, by the explaining model.
     """
 
     text: str
@@ -39,7 +39,7 @@ class Reason:
 
 
 def score_drops(model: Scorer, history: Histories, items: np.ndarray, *, recent: int = 12) -> tuple[np.ndarray, np.ndarray]:
-    """What each of the newest events contributes to each item: score with it minus score without it.
+    """What each of the newest events contributes to each item: its log-probability with the event minus that without.
 
     Args:
         model: The explaining model.
@@ -58,12 +58,14 @@ def score_drops(model: Scorer, history: Histories, items: np.ndarray, *, recent:
     # Row 0 is the whole history, row j + 1 is without the events of past[j].
     repeated = history.take(np.zeros(len(past) + 1, np.int64))
     removed = np.concatenate([[0], past])[repeated.rows]
-    scores = model.score(repeated.where(repeated.items != removed))[:, torch.from_numpy(items.astype(np.int64))].numpy()
+    # Log-probabilities: logits of different histories may be shifted against each other.
+    chances = model.score(repeated.where(repeated.items != removed)).log_softmax(dim=1)
+    scores = chances[:, torch.from_numpy(items.astype(np.int64))].numpy()
     return past, scores[0] - scores[1:]
 
 
 def reasons(model: Scorer, catalog: Catalog, history: Histories, items: np.ndarray, *, recent: int = 12) -> list[Reason]:
-    """One reason an item. An event counts as a cause only if the score falls without it."""
+    """One reason an item. An event counts as a cause only if the item's chance falls without it."""
     if history.num_events == 0:
         return [Reason("Popular with everybody", "popular")] * len(items)
     past, drops = score_drops(model, history, items, recent=recent)
