@@ -67,6 +67,21 @@ def project_imports_inside(tree: ast.AST) -> list[int]:
     return lines
 
 
+def third_party_imports(trees: list[ast.Module]) -> set[str]:
+    """Top names of the packages imported anywhere in the files, without the project and the standard library."""
+    nodes = [node for tree in trees for node in ast.walk(tree)]
+    names = {alias.name for node in nodes if isinstance(node, ast.Import) for alias in node.names}
+    names |= {node.module for node in nodes if isinstance(node, ast.ImportFrom) and node.module}
+    return {name.split(".")[0] for name in names} - sys.stdlib_module_names - {"penchant", "tests", "benchmarks"}
+
+
+def declared(*extras: str) -> set[str]:
+    """Names of the distributions that the core and the extras require, in lower case."""
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
+    requirements = project["dependencies"] + [item for extra in extras for item in project["optional-dependencies"][extra]]
+    return {item.split(">=")[0].split("[")[0].lower() for item in requirements}
+
+
 def test_every_module_imports() -> None:
     assert "penchant.core.errors" in MODULES
     for name in MODULES:
@@ -82,16 +97,26 @@ def test_version_is_the_installed_one() -> None:
     assert metadata.version("penchant") == penchant.__version__
 
 
-def test_pins_cover_the_direct_requirements_and_satisfy_them() -> None:
+def test_pins_are_exact_and_cover_the_direct_requirements() -> None:
     """Each requirement of the core, ``serve`` and ``dev`` has an exact pin, and torch is the build that is promised."""
     lines = [line.strip() for line in (ROOT / "constraints.txt").read_text(encoding="utf-8").splitlines()]
     pins = dict(line.split("==") for line in lines if line and not line.startswith("#"))
-    project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
-    wanted = project["dependencies"] + project["optional-dependencies"]["serve"] + project["optional-dependencies"]["dev"]
-    names = {requirement.split(">=")[0].split("[")[0] for requirement in wanted}
-    assert names - pins.keys() == set()
+    assert declared("serve", "dev") - pins.keys() == set()
     assert pins["torch"] == "2.13.0"
     assert [version for version in pins.values() if "+" in version] == []
+
+
+@pytest.mark.parametrize(
+    ("folder", "extras"),
+    [("penchant", ["serve", "llm", "scale"]), *((folder, ["serve", "llm", "scale", "dev"]) for folder in ("tests", "tools", "benchmarks"))],
+)
+def test_what_is_imported_is_declared(folder: str, extras: list[str]) -> None:
+    """An import that works only because another package brings the module along would break without warning."""
+    installed = metadata.packages_distributions()
+    known = declared(*extras)
+    names = third_party_imports([tree_of(path) for path in (ROOT / folder).rglob("*.py")])
+    stray = {name for name in names if known.isdisjoint(owner.lower().replace("_", "-") for owner in installed.get(name, [name]))}
+    assert stray == set(), "declare them in pyproject.toml and pin them in constraints.txt"
 
 
 def test_layers_hold() -> None:
