@@ -22,22 +22,24 @@ const panel = document.getElementById("panel");
 let below = null; // the hash of the view that is mounted, under the panel if that is open
 let leave = () => {};
 let turn = 0; // counts navigations, so that a slow one does not overtake the next
+let mounts = 0; // the same for the views below the panel
 
 async function show(route) {
   const mine = ++turn;
   if (route.name === "item") {
-    if (below === null) await mountView({ name: "recommend", arg: "", hash: "#/recommend" }, mine);
+    if (below === null) await mountView({ name: "recommend", arg: "", hash: "#/recommend" });
     const { openPanel } = await import("./views/item.js");
     if (mine === turn) openPanel(panel, route.arg, () => go(below));
     document.title = "Item · Penchant";
     return;
   }
   if (panel.open) (await import("./views/item.js")).closePanel(panel);
-  if (route.hash !== below) await mountView(route, mine);
+  if (route.hash !== below) await mountView(route);
   document.title = `${VIEWS[route.name].title} · Penchant`;
 }
 
-async function mountView(route, mine) {
+async function mountView(route) {
+  const mine = ++mounts;
   const first = below === null;
   below = route.hash;
   for (const link of document.querySelectorAll("[data-view]")) {
@@ -50,7 +52,7 @@ async function mountView(route, mine) {
   showQuery(route.name === "search" ? route.arg : "");
   try {
     const mount = await VIEWS[route.name].open();
-    if (mine !== turn) return;
+    if (mine !== mounts) return;
     leave = mount(main, route.arg);
   } catch (error) {
     below = null;

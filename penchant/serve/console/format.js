@@ -28,8 +28,8 @@ const DONE = {
   hide: "hidden",
 };
 
-/** What was done, as a word: "like" becomes "liked". */
-export const done = (event) => DONE[event] ?? event;
+/** What was done, as a word: "like" becomes "liked"; where the log does not say, that it is there. */
+export const done = (event) => (event ? DONE[event] ?? event : "in the history");
 
 /** UTC seconds as "just now", "4 min ago", or a date; empty where the log has no time. */
 export function when(seconds, now = Date.now() / 1000) {

@@ -4,7 +4,7 @@ import { isAbort } from "./api.js";
 import { fill, h } from "./dom.js";
 import { announce } from "./live.js";
 
-const PATIENCE = 120; // milliseconds before a skeleton shows, so that fast answers do not flicker
+export const PATIENCE = 120; // milliseconds before a skeleton shows, so that fast answers do not flicker
 
 /** Grey rows in the shape of what is coming. */
 export function skeleton(rows, label) {

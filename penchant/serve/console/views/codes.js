@@ -41,7 +41,7 @@ function summary(node) {
   return h("section.node", { "aria-label": "This part of the tree" },
     h("div", {}, h("p.lead", {}, depth === 0
       ? `Every item has ${node.levels} numbers, learned from what it is. Items that begin with the same numbers are alike, and each further number narrows it down. `
-      : `${plural(node.items, "item")} share${node.items === 1 ? "s" : ""} the first ${plural(depth, "number")} of ${node.levels}. `,
+      : `${plural(node.items, "item")} share${node.items === 1 ? "s" : ""} the first ${depth === 1 ? "number" : `${depth} numbers`} of ${node.levels}. `,
     depth === 0 && h("strong", {}, `${plural(node.items, "item")}, ${plural(node.children.length, "first number")}.`)),
     node.words.length > 0 && h("p.words", {}, h("span.facts", {}, "Common words "), node.words.join(", "))),
     shares(node.categories));

@@ -6,6 +6,7 @@ import { fill, h } from "../dom.js";
 import { count, done, isoTime, plural, when } from "../format.js";
 
 const FIRST = 10;
+export const wide = matchMedia("(min-width: 52.001rem)"); // as the style sheets have it
 
 /** Keep a <details> open on a wide screen and folded on a narrow one. @returns {() => void} stops */
 export function foldOnPhones(details) {
@@ -16,8 +17,6 @@ export function foldOnPhones(details) {
   wide.addEventListener("change", follow);
   return () => wide.removeEventListener("change", follow);
 }
-
-export const wide = matchMedia("(min-width: 52.001rem)"); // as the style sheets have it
 
 export function history() {
   const summary = h("summary", {}, h("h2", {}, "History"), h("span.facts"));
@@ -30,6 +29,7 @@ export function history() {
   element.hidden = true;
   let rows = [];
   let open = false;
+  let owner = null; // whose history it is
 
   all.addEventListener("click", () => {
     open = true;
@@ -46,10 +46,9 @@ export function history() {
   /** Show the answer of /v1/users/ID, or nothing. */
   function show(answer) {
     element.hidden = answer === null;
-    if (answer === null) {
-      open = false;
-      return;
-    }
+    if (answer === null) return;
+    if (answer.user_id !== owner) open = false;
+    owner = answer.user_id;
     rows = answer.history;
     summary.lastChild.textContent = plural(answer.events, "event");
     none.hidden = rows.length > 0;

@@ -30,6 +30,7 @@ export function openPanel(panel, id, close) {
       event.preventDefault();
       close();
     };
+    panel.onclose = () => location.hash.startsWith("#/item/") && close(); // the browser closed it by itself
     panel.onclick = (event) => event.target === panel && close(); // the backdrop
   }
   panel.scrollTop = 0;
@@ -62,7 +63,7 @@ function details(item) {
       pair("Popularity", tier(item.tier)),
       item.codes?.length > 0 && pair("Semantic ID", codePath(item.codes))),
     related("Similar items", item.similar),
-    related("Bought together with", item.bought_with),
+    related("Chosen by the same users", item.bought_with),
   ];
 }
 

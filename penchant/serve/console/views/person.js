@@ -5,7 +5,7 @@ import { pending } from "../actions.js";
 import { combobox } from "../combobox.js";
 import { fill, h } from "../dom.js";
 import { plural } from "../format.js";
-import { failure, skeleton } from "../states.js";
+import { PATIENCE, failure, skeleton } from "../states.js";
 import { on, setMarks, setUser, setVisitor, state } from "../store.js";
 import { foldOnPhones, history, wide } from "./history.js";
 
@@ -15,7 +15,7 @@ export function person() {
   const name = h("p.person-name");
   const about = h("p.facts");
   const input = h("input.field", {
-    id: "user", type: "text", autocomplete: "off", autocapitalize: "none", spellcheck: "false", maxlength: "256", placeholder: "Search, or type any id",
+    id: "user", type: "text", autocomplete: "off", autocapitalize: "none", spellcheck: "false", maxlength: "256", placeholder: "An id, or a recent title",
   });
   const visitor = h("button.button", { type: "button", on: { click: () => setVisitor({ fresh: state.user === state.visitor }) } });
   const nobody = h("button.button.plain", { type: "button", on: { click: () => setUser(null) } }, "No user");
@@ -31,11 +31,12 @@ export function person() {
       chooser),
     trouble, past.element);
   let request = null;
+  let slow = 0; // timer: the old history stays until the new one is there, unless that takes long
 
   combobox(input, {
     id: "user-options",
     label: "Users",
-    none: "No user of the log has such an id.",
+    none: "No user has such an id or recent title.",
     least: 0,
     submit: become,
     async suggest(query, signal) {
@@ -60,6 +61,7 @@ export function person() {
   /** Ask for the user's history; `quiet` keeps the old one in sight until the new one is there. */
   async function refresh(quiet) {
     request?.abort();
+    clearTimeout(slow);
     request = new AbortController();
     const { user } = state;
     name.textContent = user ?? "nobody in particular";
@@ -72,12 +74,15 @@ export function person() {
       return past.show(null);
     }
     if (!quiet) {
-      about.textContent = "";
-      past.show(null);
-      fill(trouble, skeleton(3, "Loading history"));
+      slow = setTimeout(() => {
+        about.textContent = "";
+        past.show(null);
+        fill(trouble, skeleton(3, "Loading history"));
+      }, PATIENCE);
     }
     try {
       const answer = await api.user(user, request.signal);
+      clearTimeout(slow);
       trouble.replaceChildren();
       about.textContent = answer.events
         ? `${plural(answer.events, "event")}, ${answer.known ? "known from training" : "not seen in training"}`
@@ -85,7 +90,11 @@ export function person() {
       if (!pending()) setMarks(answer.liked, answer.hidden);
       past.show(answer);
     } catch (error) {
-      if (!api.isAbort(error)) fill(trouble, failure(error, () => refresh(false)));
+      if (api.isAbort(error)) return;
+      clearTimeout(slow);
+      past.show(null);
+      about.textContent = "";
+      fill(trouble, failure(error, () => refresh(false)));
     }
   }
 
@@ -102,6 +111,7 @@ export function person() {
     element,
     stop: () => {
       request?.abort();
+      clearTimeout(slow);
       stops.forEach((stop) => stop());
     },
   };

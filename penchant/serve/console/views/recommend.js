@@ -6,12 +6,13 @@ import { arrange, compare } from "../changes.js";
 import { fill, h } from "../dom.js";
 import { plural } from "../format.js";
 import { announce } from "../live.js";
-import { empty, failure, skeleton } from "../states.js";
+import { PATIENCE, empty, failure, skeleton } from "../states.js";
 import { on, setModel, state, tell } from "../store.js";
 import { person } from "./person.js";
 
 const STEP = 20; // items asked for at a time
-const MOST = 200; // the API's largest k
+const MOST = 200; // the API's largest k; it refuses more than the catalogue holds as well
+const most = () => Math.min(MOST, state.health?.items ?? MOST);
 
 export function mount(main) {
   const title = h("h1", { tabindex: "-1" });
@@ -19,12 +20,14 @@ export function mount(main) {
   const note = h("p.note", { hidden: true });
   const list = h("ol.cards", { "aria-labelledby": "list-title" });
   const trouble = h("div");
-  const more = h("button.button", { type: "button", hidden: true, on: { click: () => refresh({ k: k + STEP }) } }, "Show more");
+  const more = h("button.button", { type: "button", hidden: true, on: { click: () => refresh({ k: Math.min(k + STEP, most()) }) } }, "Show more");
   const models = modelSelect();
   const people = person();
   let k = STEP;
   let cards = new Map(); // item id -> {element, update}
   let request = null;
+  let foreign = false; // the list in sight is another user's or model's: what moved against it means nothing
+  let slow = 0; // timer: the old list stays until the new one is there, unless that takes long
 
   fill(main, h("div.wrap.split", {},
     h("aside.side", { "aria-label": "You and your history" }, people.element),
@@ -38,30 +41,38 @@ export function mount(main) {
     request?.abort();
     request = new AbortController();
     const { signal } = request;
-    if (fresh) {
-      cards = new Map();
-      list.replaceChildren();
-    }
-    if (!cards.size) fill(trouble, skeleton(6, "Loading recommendations"));
+    clearTimeout(slow);
+    foreign ||= fresh;
+    if (fresh || !cards.size) slow = setTimeout(() => clear(skeleton(6, "Loading recommendations")), PATIENCE);
     list.setAttribute("aria-busy", "true");
     try {
-      const answer = await api.recommend({ user: state.user, model: state.model, k: wanted }, signal);
+      const answer = await api.recommend({ user: state.user, model: state.model, k: wanted > STEP ? wanted : undefined }, signal);
+      clearTimeout(slow);
       fill(trouble, !answer.items.length && empty("There is nothing left to recommend."));
       show(answer, mark, say, wanted);
       k = wanted;
     } catch (error) {
       if (api.isAbort(error)) return;
-      fill(trouble, failure(error, () => refresh({ mark, k: wanted })));
+      clearTimeout(slow);
+      if (fresh) clear();
+      fill(trouble, failure(error, () => refresh({ mark, fresh, k: wanted })));
       announce(`Error: ${error.rule ?? error.message}`);
     }
     list.removeAttribute("aria-busy");
   }
 
+  function clear(...instead) {
+    cards = new Map();
+    list.replaceChildren();
+    fill(trouble, instead);
+  }
+
   function show(answer, mark, say, wanted) {
     const items = answer.items.filter((item) => !state.hidden.has(item.item_id));
-    const change = mark ? compare([...cards.keys()], items.map((item) => item.item_id)) : null;
+    const change = mark && !foreign ? compare([...cards.keys()], items.map((item) => item.item_id)) : null;
     place(items, (item) => change?.of.get(item.item_id) ?? null);
-    more.hidden = answer.items.length < wanted || wanted >= MOST;
+    foreign = false;
+    more.hidden = answer.items.length < wanted || wanted >= most();
     headings(answer);
     note.hidden = !answer.parts.missing.length;
     note.textContent = `Answered without ${answer.parts.missing.join(" and ")}: ${answer.parts.missing.length > 1 ? "those parts are" : "that part is"} not available now.`;
@@ -86,15 +97,17 @@ export function mount(main) {
     return [...list.children].indexOf(focused);
   }
 
+  function name() {
+    title.textContent = state.user === null ? "Popular with everyone" : `For ${state.user}`;
+  }
+
   function headings(answer) {
+    name();
     if (state.user === null) {
-      title.textContent = "Popular with everyone";
       lead.textContent = "Choose a user or start as a new visitor, and this list becomes theirs.";
     } else if (!answer.history_length) {
-      title.textContent = `For ${state.user}`;
       lead.textContent = "No history yet: like something, and the list follows.";
     } else {
-      title.textContent = `For ${state.user}`;
       lead.textContent = `Chosen from ${plural(answer.history_length, "event")} of history.`;
     }
   }
@@ -110,17 +123,21 @@ export function mount(main) {
   }
 
   const stops = [
-    on("user", ({ quiet }) => quiet || refresh({ fresh: true, k: STEP })),
+    on("user", ({ quiet }) => {
+      name();
+      if (!quiet) refresh({ fresh: true, k: STEP });
+    }),
     on("model", () => refresh({ fresh: true, k: STEP })),
     on("marks", leave),
     on("acted", () => refresh({ mark: true })),
     on("failed", () => refresh({ say: false })),
     models.stop, people.stop,
   ];
-  title.textContent = state.user === null ? "Popular with everyone" : `For ${state.user}`;
+  name();
   refresh();
   return () => {
     request?.abort();
+    clearTimeout(slow);
     stops.forEach((stop) => stop());
   };
 }

@@ -21,10 +21,10 @@ function show(report) {
   return [
     h("p.lead", {}, report.title),
     dataset(report.dataset),
-    report.protocol && h("p.protocol", {}, [report.protocol].flat().join(" ")),
-    verdicts(report.verdicts),
+    verdicts(report.verdicts, report.notes),
     numbers(report),
     figures(report.figures),
+    measured(report),
   ];
 }
 
@@ -37,9 +37,27 @@ function dataset(facts) {
 
 const amount = (value) => (Number.isInteger(value) ? count(value) : String(Number(value.toPrecision(4))));
 
-function verdicts(sentences) {
+function verdicts(sentences, notes = []) {
   if (!sentences?.length) return null;
-  return h("section", {}, h("h2", {}, "What was found"), h("ul.verdicts", {}, sentences.map((sentence) => h("li", {}, sentence))));
+  return h("section", {}, h("h2", {}, "What was found"),
+    h("ul.verdicts", {}, sentences.map((sentence) => h("li", {}, sentence))),
+    notes.map((note) => h("p.protocol", {}, `Note: ${note}`)));
+}
+
+/** What it takes to repeat the measurement, and to doubt it. */
+function measured({ split, protocol, machine, commit, seeds }) {
+  const known = [["Split", split], ["Protocol", [protocol].flat().filter(Boolean).join(" ")],
+    ["Machine", machine && Object.entries(machine).filter(([name]) => name !== "commit").map(([name, value]) => `${name.replaceAll("_", " ")} ${plain(value)}`).join(", ")],
+    ["Code", commit], ["Training seeds", seeds?.join(", ")]].filter(([, value]) => value);
+  return known.length > 0 && h("section", {}, h("h2", {}, "How it was measured"),
+    h("dl.measured", {}, known.map(([name, value]) => h("div", {}, h("dt", {}, name), h("dd", {}, value)))));
+}
+
+function plain(value) {
+  if (typeof value === "boolean") return value ? "yes" : "no";
+  if (Array.isArray(value)) return value.map(plain).join(" / ");
+  if (value && typeof value === "object") return Object.entries(value).map(([name, part]) => `${name} ${plain(part)}`).join(", ");
+  return typeof value === "number" ? amount(value) : String(value ?? "unknown");
 }
 
 /** The tables, for one cut-off and one rule for seen items at a time. */
@@ -97,14 +115,11 @@ function beyond(rows, chosen) {
 
 const COSTS = [
   ["train_seconds", "Training, s"], ["parameters", "Parameters"], ["peak_mb", "Peak memory, MB"], ["rank_seconds", "Ranking, s"],
-  ["users_per_second", "Users ranked a second"], ["seconds", "Seconds"],
+  ["users_per_second", "Users ranked a second"],
 ];
 
 function costs(rows, chosen) {
-  const here = under(rows, chosen).map((row) => {
-    const spent = typeof row.seconds === "object" && row.seconds ? Object.fromEntries(Object.entries(row.seconds).map(([name, value]) => [`${name}_seconds`, value])) : {};
-    return { ...row, ...row.cost, ...spent };
-  });
+  const here = under(rows, chosen).map(({ model, cost }) => ({ model, ...cost }));
   const kinds = COSTS.filter(([name]) => here.some((row) => typeof row[name] === "number"));
   if (!kinds.length) return null;
   return table("Cost of each model", ["Model", ...kinds.map(([, words]) => words)],
