@@ -1,0 +1,1 @@
+"""Layer 4: search by words, by meaning, and by both."""
