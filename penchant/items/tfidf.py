@@ -69,7 +69,8 @@ class TfidfSvd:
         if len(terms) == 1:  # scikit-learn's SVD refuses a single column
             components = np.ones((1, 1), np.float32)
         else:
-            svd = TruncatedSVD(size, n_iter=4, random_state=self.seed % 2**32).fit(counts)
+            with np.errstate(invalid="ignore"):  # it also divides by the variance, which is 0 where all texts are alike
+                svd = TruncatedSVD(size, n_iter=4, random_state=self.seed % 2**32).fit(counts)
             components = np.asarray(svd.components_, np.float32)
         self._restore(terms, np.asarray(vectorizer.idf_, np.float32), components)
         return self
