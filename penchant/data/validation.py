@@ -113,7 +113,8 @@ def validate(events: pl.DataFrame, items: pl.DataFrame | None = None, *, setting
     item_sieve, good_items = _check_items(items, notes) if items is not None else (None, None)
     event_sieve, good_events = _check_events(events, good_items, settings, notes)
     if good_items is None:  # in the order of ids, so that the codes say nothing about who came first
-        good_items = good_events.select(pl.col("item_id").unique().sort())
+        domain = [pl.col("domain").drop_nulls().mode().min()] if "domain" in good_events.columns else []
+        good_items = good_events.group_by("item_id").agg(domain).sort("item_id")
     sieves = [sieve for sieve in (event_sieve, item_sieve) if sieve is not None]
     validated = Validated(
         events=good_events,

@@ -54,7 +54,7 @@ _BEFORE_2023 = _Edition("reviewerID", "asin", "overall", "unixReviewTime", 1)
 _2023 = _Edition("user_id", "parent_asin", "rating", "timestamp", 1000)
 
 
-def amazon(
+def from_amazon(
     reviews: str | Path,
     metadata: str | Path | None = None,
     *,
@@ -142,8 +142,8 @@ def _read_metadata(path: Path, wanted: set[str] | None) -> pl.DataFrame:
     for chunk in _chunks(path):
         rows = []
         for line in chunk.splitlines():
-            found = _ID.search(line)  # most products have no review: do not parse them
-            if not line.strip() or (wanted is not None and found and found[1].decode(errors="replace") not in wanted):
+            ids = _ID.findall(line)  # most products have no review: do not parse them
+            if not line.strip() or (wanted is not None and ids and not any(one.decode(errors="replace") in wanted for one in ids)):
                 continue
             record = _parsed(line)
             row = _item(record) if record is not None else None

@@ -24,7 +24,7 @@ _WORDS = {
 }  # fmt: skip
 
 
-def complete_journey(folder: str | Path, *, settings: ValidationSettings | None = None) -> Loaded:
+def from_complete_journey(folder: str | Path, *, settings: ValidationSettings | None = None) -> Loaded:
     """Read ``transactions.parquet``, ``products.parquet`` and, if it is there, ``demographics.parquet`` below ``folder``.
 
     Raises:

@@ -8,9 +8,9 @@ from pathlib import Path
 
 from penchant.core.assets import fetch
 from penchant.core.errors import DataError, InputError
-from penchant.data.sources.complete_journey import complete_journey
+from penchant.data.sources.complete_journey import from_complete_journey
 from penchant.data.sources.loaded import Loaded
-from penchant.data.sources.movielens import is_movielens, movielens
+from penchant.data.sources.movielens import from_movielens, is_movielens
 from penchant.data.sources.reading import find_table
 from penchant.data.sources.tables import from_folder
 from penchant.data.validation import ValidationSettings
@@ -20,11 +20,11 @@ DEFAULT_DATA = Path("../shared/data")
 
 
 def _fetched_movielens(settings: ValidationSettings | None) -> Loaded:
-    return movielens(fetch("ml-100k"), "ml-100k", settings=settings)
+    return from_movielens(fetch("ml-100k"), "ml-100k", settings=settings)
 
 
 def _fetched_journey(settings: ValidationSettings | None) -> Loaded:
-    return complete_journey(fetch("complete-journey"), settings=settings)
+    return from_complete_journey(fetch("complete-journey"), settings=settings)
 
 
 #: Data sets that are downloaded when they are first asked for.
@@ -87,7 +87,7 @@ def _from_path(path: Path, settings: ValidationSettings | None) -> Loaded:
         )
     if find_table(path, "events") is None:
         if is_movielens(path):
-            return movielens(path, settings=settings)
+            return from_movielens(path, settings=settings)
         if (path / "transactions.parquet").is_file():
-            return complete_journey(path, settings=settings)
+            return from_complete_journey(path, settings=settings)
     return from_folder(path, settings=settings)

@@ -28,7 +28,7 @@ _NOT_GENRES = ("", "unknown", "(no genres listed)")
 _YEAR = r"^(.*?)\s*\((\d{4})(?:[-–]\d{0,4})?\)(?:\s*\((?:V|TV)\))?\s*$"
 
 
-def movielens(folder: str | Path, name: str | None = None, *, settings: ValidationSettings | None = None) -> Loaded:
+def from_movielens(folder: str | Path, name: str | None = None, *, settings: ValidationSettings | None = None) -> Loaded:
     """Read a MovieLens folder as it comes out of its archive, whichever edition it is.
 
     Args:
@@ -53,7 +53,7 @@ def movielens(folder: str | Path, name: str | None = None, *, settings: Validati
 
 
 def is_movielens(folder: Path) -> bool:
-    """Whether ``movielens`` would find an edition in this folder itself."""
+    """Whether ``from_movielens`` would find an edition in this folder itself."""
     return any(any(folder.glob(pattern)) for pattern, _ in _EDITIONS)
 
 
