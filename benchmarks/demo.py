@@ -21,13 +21,21 @@ def main() -> None:
     fetch("minilm")
     with tempfile.TemporaryDirectory() as folder:
         started = time.perf_counter()
-        done = subprocess.run([sys.executable, "-m", "penchant.cli.main", "demo", "--no-serve", "--out", folder], capture_output=True, text=True, check=False)
+        done = subprocess.run(
+            [sys.executable, "-m", "penchant.cli.main", "demo", "--no-serve", "--out", folder], capture_output=True, text=True, check=False
+        )
         seconds = time.perf_counter() - started
     if done.returncode:
         raise SystemExit(done.stderr[-3000:])
     told = re.search(r"at most ([\d,]+) MB", done.stdout)
     assert told, "the demo did not say how much memory it took"
-    write("demo", [row("demo on ml-100k", "s", seconds, bar=300), row("demo on ml-100k: peak memory", "MB", float(told[1].replace(",", "")), bar=3000)])
+    write(
+        "demo",
+        [
+            row("demo on ml-100k", "s", seconds, bar=300),
+            row("demo on ml-100k: peak memory", "MB", float(told[1].replace(",", "")), bar=3000),
+        ],
+    )
 
 
 if __name__ == "__main__":

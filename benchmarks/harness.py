@@ -29,7 +29,18 @@ def row(what: str, unit: str, ours: float, *, bar: float | None = None, below: b
         below: Whether the bar is an upper limit.
     """
     holds = None if bar is None else bool(ours <= bar if below else ours >= bar)
-    return {"what": what, "unit": unit, "ours": float(f"{ours:.4g}"), "bar": bar, "holds": holds, "peer": None, "peer_name": None, "peer_version": None, "ratio": None, **more}
+    return {
+        "what": what,
+        "unit": unit,
+        "ours": float(f"{ours:.4g}"),
+        "bar": bar,
+        "holds": holds,
+        "peer": None,
+        "peer_name": None,
+        "peer_version": None,
+        "ratio": None,
+        **more,
+    }
 
 
 def write(name: str, rows: list[dict[str, Any]]) -> None:

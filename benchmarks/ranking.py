@@ -35,7 +35,14 @@ def main() -> None:
     evaluate(sasrec, split.test, name="warm")
     started = time.perf_counter()
     evaluate(sasrec, split.test, name="SASRec")
-    rows = [row(f"full ranking, {len(split.test.histories):,} users x {items:,} items, SASRec width 64, metrics included", "s", time.perf_counter() - started, bar=6)]
+    rows = [
+        row(
+            f"full ranking, {len(split.test.histories):,} users x {items:,} items, SASRec width 64, metrics included",
+            "s",
+            time.perf_counter() - started,
+            bar=6,
+        )
+    ]
     vectors = np.random.default_rng(0).normal(size=(items + 1, VECTOR_WIDTH)).astype(np.float32)
     vectors /= np.linalg.norm(vectors, axis=1, keepdims=True)
     codes = unique_codes(ResidualKMeans(3, 256).fit(vectors[1:]).encode(vectors[1:]))
@@ -51,7 +58,14 @@ def main() -> None:
         (f"EASE over {EASE_ITEMS:,} items", LinearItemModel(weights, np.arange(1, EASE_ITEMS + 1, dtype=np.int32), items), None),
     ]
     for name, model, bar in models:
-        rows.append(row(f"one user, k = 10, seen removed: {name}", "ms, median", median_ms(lambda model=model: model.recommend(one, 10, exclude=one)), bar=bar))
+        rows.append(
+            row(
+                f"one user, k = 10, seen removed: {name}",
+                "ms, median",
+                median_ms(lambda model=model: model.recommend(one, 10, exclude=one)),
+                bar=bar,
+            )
+        )
     write("ranking", rows)
 
 

@@ -36,11 +36,21 @@ def check_request(histories: Histories, k: int, num_items: int, exclude: Histori
     """
     require(1 <= k <= num_items, f"k={k}", f"a list holds 1 to {num_items} items (the catalogue)", f"pass 1<=k<={num_items}")
     if exclude is not None:
-        require(len(exclude) == len(histories), f"exclude has {len(exclude)} rows", f"there are {len(histories)} histories", "pass one row a history")
+        require(
+            len(exclude) == len(histories),
+            f"exclude has {len(exclude)} rows",
+            f"there are {len(histories)} histories",
+            "pass one row a history",
+        )
     for rows in (histories, exclude):
         if rows is not None and rows.num_events:
             low, high = int(rows.items.min()), int(rows.items.max())
-            require(low >= 1 and high <= num_items, f"item codes {low}..{high}", f"known codes are 1..{num_items}", "encode ids with this model's catalogue")
+            require(
+                low >= 1 and high <= num_items,
+                f"item codes {low}..{high}",
+                f"known codes are 1..{num_items}",
+                "encode ids with this model's catalogue",
+            )
 
 
 def exclude_(scores: torch.Tensor, exclude: Histories | None) -> torch.Tensor:

@@ -51,7 +51,7 @@ def test_k_outside_the_catalogue_is_refused(k: int, said: str) -> None:
 
 
 def test_foreign_codes_and_wrong_rows_are_refused() -> None:
-    with pytest.raises(InputError, match="item codes 1..9: known codes are 1..5"):
+    with pytest.raises(InputError, match=r"item codes 1..9: known codes are 1..5"):
         check_request(Histories.of([[1, 9]]), 1, 5, None)
     with pytest.raises(InputError, match="exclude has 2 rows"):
         check_request(Histories.of([[1]]), 1, 5, Histories.of([[1], []]))

@@ -33,9 +33,12 @@ def show(data: DataArgument = "ml-100k") -> None:
 def import_csv(
     events: Annotated[Path, typer.Argument(help="CSV of events.")],
     out: Annotated[Path, typer.Argument(help="Folder for the two Parquet tables.")],
-    items: Annotated[Path | None, typer.Option("--items", help="CSV of items; without it the catalogue is the items that occur in events.")] = None,
+    items: Annotated[
+        Path | None, typer.Option("--items", help="CSV of items; without it the catalogue is the items that occur in events.")
+    ] = None,
     column: Annotated[
-        list[str] | None, typer.Option("--column", "-c", help="NAME=COLUMN, once for each column whose name differs, e.g. -c user_id=customer")
+        list[str] | None,
+        typer.Option("--column", "-c", help="NAME=COLUMN, once for each column whose name differs, e.g. -c user_id=customer"),
     ] = None,
 ) -> None:
     """Turn CSV files into the two tables Penchant reads.
@@ -57,7 +60,10 @@ def import_csv(
 
 
 @app.command()
-def lint(data: DataArgument = "ml-100k", temporal: Annotated[bool, typer.Option("--temporal", help="Split by one point in time instead of leave-one-out.")] = False) -> None:
+def lint(
+    data: DataArgument = "ml-100k",
+    temporal: Annotated[bool, typer.Option("--temporal", help="Split by one point in time instead of leave-one-out.")] = False,
+) -> None:
     """Look for leaks before they become results.
 
     Exit code 1 if an error-level finding is among them. Example: `penchant data lint ml-100k`
@@ -78,7 +84,12 @@ def lint(data: DataArgument = "ml-100k", temporal: Annotated[bool, typer.Option(
 def summarise(loaded: Loaded) -> None:
     """Print counts and refused rows."""
     for name, value in loaded.dataset.summary().items():
-        console.print(f"{name:>18}  {value:,.6g}" if isinstance(value, float) else f"{name:>18}  {value:,}" if isinstance(value, int) and not isinstance(value, bool) else f"{name:>18}  {value}", highlight=False)
+        console.print(
+            f"{name:>18}  {value:,.6g}"
+            if isinstance(value, float)
+            else f"{name:>18}  {value:,}"
+            if isinstance(value, int) and not isinstance(value, bool)
+            else f"{name:>18}  {value}",
+            highlight=False,
+        )
     console.print(str(loaded.validated.summary), highlight=False)
-
-

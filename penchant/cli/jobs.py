@@ -39,7 +39,9 @@ def demo(
     started = time.monotonic()
     report, folder = job(data, encoder, out, seed)
     console.print(report.to_rich())
-    console.print(f"\nDone in {time.monotonic() - started:.0f} s, at most {peak_memory_mb():,.0f} MB of memory. Release: {folder / 'release'}")
+    console.print(
+        f"\nDone in {time.monotonic() - started:.0f} s, at most {peak_memory_mb():,.0f} MB of memory. Release: {folder / 'release'}"
+    )
     console.print(f"Report: {folder / 'release' / 'report' / 'report.md'}")
     if serve:
         start(folder / "release", port=port, state=folder / "state")
@@ -54,7 +56,9 @@ def train(data: DataArgument = "ml-100k", encoder: EncoderOption = EncoderName.m
     console.print(f"Release: {folder / 'release'}")
 
 
-def evaluate(data: DataArgument = "ml-100k", encoder: EncoderOption = EncoderName.minilm, out: OutOption = None, seed: SeedOption = 0) -> None:
+def evaluate(
+    data: DataArgument = "ml-100k", encoder: EncoderOption = EncoderName.minilm, out: OutOption = None, seed: SeedOption = 0
+) -> None:
     """Train every model on the same split and print one table with intervals, and what Tandem does not beat.
 
     Settings are chosen on validation; the test set is looked at once. Example: `penchant evaluate amazon-beauty`

@@ -8,16 +8,19 @@ from typing import Annotated
 
 import typer
 
+from penchant.core.assets import cache_folder
 from penchant.data.catalog import Catalog
 from penchant.items.cache import CachedEncoder
 from penchant.items.encoders import TextEncoder
 from penchant.items.minilm import MiniLM
 from penchant.items.tfidf import TfidfSvd
-from penchant.core.assets import cache_folder
 
 DataArgument = Annotated[
     str,
-    typer.Argument(help="A known data set (ml-100k, complete-journey, or a folder of PENCHANT_DATA), or a path to your own two tables.", show_default=True),
+    typer.Argument(
+        help="A known data set (ml-100k, complete-journey, or a folder of PENCHANT_DATA), or a path to your own two tables.",
+        show_default=True,
+    ),
 ]
 OutOption = Annotated[Path | None, typer.Option("--out", help="Where results go. Default: runs/NAME.", show_default=False)]
 SeedOption = Annotated[int, typer.Option("--seed", help="The same seed gives the same result on the same machine.")]

@@ -69,7 +69,9 @@ def search(
 
 def serve_release(
     release: ReleaseOption = DEFAULT_RELEASE,
-    host: Annotated[str, typer.Option("--host", help="Address to listen on; beyond loopback, put a proxy with TLS in front.")] = "127.0.0.1",
+    host: Annotated[
+        str, typer.Option("--host", help="Address to listen on; beyond loopback, put a proxy with TLS in front.")
+    ] = "127.0.0.1",
     port: Annotated[int, typer.Option("--port", help="0 picks a free one.")] = 8000,
     state: Annotated[Path | None, typer.Option("--state", help="Folder of the event log. Default: beside the release.")] = None,
 ) -> None:

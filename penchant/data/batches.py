@@ -85,13 +85,12 @@ def collate(histories: Histories, *, begins: np.ndarray | None = None, targets: 
     begins = begins | (inputs.lengths == 0)
     lengths = inputs.lengths + begins
     width = max(int(lengths.max(initial=1)), 1)
-    shape = (len(histories), width)
     at = inputs.rows * width + inputs.places + begins[inputs.rows]
 
     def spread(values: np.ndarray, places: np.ndarray) -> torch.Tensor:
-        out = np.zeros(shape, np.int64)
-        out.reshape(-1)[places] = values
-        return torch.from_numpy(out)
+        out = np.zeros(len(histories) * width, np.int64)
+        out[places] = values
+        return torch.from_numpy(out.reshape(len(histories), width))
 
     times = inputs.times if inputs.timed else np.zeros_like(inputs.times)
     if targets:
@@ -152,4 +151,3 @@ class TrainingBatches:
         shuffled = random.permutation(len(lengths))
         groups = [shuffled[group] for group in by_length(lengths[shuffled], self.tokens)]
         return [groups[index] for index in random.permutation(len(groups))]
-

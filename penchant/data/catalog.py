@@ -21,8 +21,7 @@ class Catalog:
 
     def __init__(self, table: pl.DataFrame) -> None:
         known = [
-            pl.col(name).cast(dtype) if name in table.columns else pl.lit(None, dtype=dtype).alias(name)
-            for name, dtype in ITEMS.items()
+            pl.col(name).cast(dtype) if name in table.columns else pl.lit(None, dtype=dtype).alias(name) for name, dtype in ITEMS.items()
         ]
         extra = [pl.col(name) for name in table.columns if name not in ITEMS]
         self.table = table.select(known + extra)

@@ -54,7 +54,12 @@ class Histories:
             if rows is None:
                 return default.astype(dtype)
             joined = np.concatenate([np.asarray(row, dtype) for row in rows]) if len(rows) else np.zeros(0, dtype)
-            require(len(joined) == offsets[-1], f"{len(joined)} values for {offsets[-1]} events", "one value an event", "pass lists of equal lengths")
+            require(
+                len(joined) == offsets[-1],
+                f"{len(joined)} values for {offsets[-1]} events",
+                "one value an event",
+                "pass lists of equal lengths",
+            )
             return joined
 
         zeros = np.zeros(offsets[-1], np.int64)

@@ -32,7 +32,12 @@ class CodeTrie:
     """
 
     def __init__(self, codes: np.ndarray) -> None:
-        require(codes.ndim == 2 and codes.size > 0, f"codes of shape {codes.shape}", "a trie needs items and levels", "pass int[N, L] with N, L >= 1")
+        require(
+            codes.ndim == 2 and codes.size > 0,
+            f"codes of shape {codes.shape}",
+            "a trie needs items and levels",
+            "pass int[N, L] with N, L >= 1",
+        )
         require(int(codes.min()) >= 0, f"code {int(codes.min())}", "codes are not negative", "leave the padding row out")
         num_items, self.levels = codes.shape
         order = np.lexsort(codes.T[::-1])

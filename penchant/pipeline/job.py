@@ -17,7 +17,7 @@ from penchant.core.settings import Settings
 from penchant.data.dataset import Dataset
 from penchant.data.splits import Split, Targets, leave_one_out
 from penchant.evaluate.build import build_report
-from penchant.evaluate.protocol import Evaluation, Seen, evaluate
+from penchant.evaluate.protocol import Seen, evaluate
 from penchant.evaluate.report import Report
 from penchant.evaluate.results import Cost
 from penchant.items.encoders import TextEncoder
@@ -63,10 +63,18 @@ def for_dataset(dataset: Dataset, *, seed: int = 0) -> JobSettings:
     max_len = int(np.clip(2 ** np.ceil(np.log2(max(2.0, np.quantile(lengths, 0.75)))), 50, 128)) if len(lengths) else 50
     small = items < 5_000
     width, dropout = (64, 0.3) if small else (128, 0.4)
-    training = TrainSettings(max_len=max_len, tokens=2048 if small else 4096, learning_rate=2e-3 if small else 1e-3, epochs=15 if small else 20, seed=seed)
+    training = TrainSettings(
+        max_len=max_len,
+        tokens=2048 if small else 4096,
+        learning_rate=2e-3 if small else 1e-3,
+        epochs=16,
+        patience=6 if small else 3,  # small validation sets are noisy
+        validate_every=1 if small else 2,
+        seed=seed,
+    )
     large = items > FULL_SOFTMAX_ITEMS
     if large:
-        training = training.but(epochs=3, tokens=8192)
+        training = training.but(epochs=3, tokens=8192, validate_every=1)
     return JobSettings(
         codebook=int(np.clip(2 ** round(np.log2(max(2, items / 32))), 16, 256)),
         tandem=TandemSettings(width=width, heads=width // 32, dropout=dropout, max_len=max_len),
@@ -151,7 +159,11 @@ def train_all(dataset: Dataset, split: Split, space: ItemSpace, settings: JobSet
     sasrec = SASRec(items, settings.sasrec, objective=objective(space, settings))
     trained("SASRec", sasrec, settings.sasrec_training)
     tandem = Tandem(
-        space.codes, space.vectors["text"], space.events, settings.tandem, objective=objective(space, settings, scale=1.0 / settings.tandem.temperature)
+        space.codes,
+        space.vectors["text"],
+        space.events,
+        settings.tandem,
+        objective=objective(space, settings, scale=1.0 / settings.tandem.temperature),
     )
     trained("Tandem", tandem, settings.tandem_training)
     candidates = {weight: TandemRetriever(tandem, width=settings.beam, weight=weight) for weight in CODE_WEIGHTS}
@@ -182,7 +194,9 @@ def measure(dataset: Dataset, split: Split, space: ItemSpace, trained: Trained, 
     """Rank the whole catalogue for every test user with every model, under both rules for seen items."""
     with stage(f"Evaluating on {len(split.test.histories):,} users"):
         evaluations = [
-            evaluate(model, split.test, name=name, seen=seen, ks=settings.ks) for seen in (Seen.REMOVED, Seen.KEPT) for name, model in trained.shown.items()
+            evaluate(model, split.test, name=name, seen=seen, ks=settings.ks)
+            for seen in (Seen.REMOVED, Seen.KEPT)
+            for name, model in trained.shown.items()
         ]
         return build_report(
             evaluations,
@@ -190,7 +204,9 @@ def measure(dataset: Dataset, split: Split, space: ItemSpace, trained: Trained, 
             dataset=dataset.summary(),
             costs=trained.costs,
             vectors=space.vectors["text"],
-            curves={name: [(entry["epoch"], entry["metric"]) for entry in run.log if "metric" in entry] for name, run in trained.runs.items()},
+            curves={
+                name: [(entry["epoch"], entry["metric"]) for entry in run.log if "metric" in entry] for name, run in trained.runs.items()
+            },
             seeds=(settings.seed,),
         )
 
@@ -218,5 +234,3 @@ def sample(targets: Targets, most: int, seed: int) -> Targets:
         return targets
     rows = np.sort(np.random.default_rng(seed).choice(len(targets.histories), most, replace=False))
     return Targets(targets.histories.take(rows), targets.items.take(rows))
-
-

@@ -114,8 +114,18 @@ class Recommender:
             InputError: k or model is out of range.
         """
         started = time.perf_counter()
-        require(1 <= k <= len(self.catalog), f"k={k}", f"a list holds 1 to {len(self.catalog)} items (the catalogue)", f"pass 1<=k<={len(self.catalog)}")
-        require(model is None or model in self.models, f"model={model!r}", "no such model in this release", f"pass one of {', '.join(sorted(self.models))}, or none for the merged list")
+        require(
+            1 <= k <= len(self.catalog),
+            f"k={k}",
+            f"a list holds 1 to {len(self.catalog)} items (the catalogue)",
+            f"pass 1<=k<={len(self.catalog)}",
+        )
+        require(
+            model is None or model in self.models,
+            f"model={model!r}",
+            "no such model in this release",
+            f"pass one of {', '.join(sorted(self.models))}, or none for the merged list",
+        )
         row = history if history is not None else history_of(self.catalog, events or [])
         exclude = _excluded(row, exclude_seen, hidden)
         clock = _Clock(started)

@@ -1,12 +1,12 @@
 """A release: one immutable folder with all that a server needs.
 
-    release/
-      manifest.json    kind, version, settings, SHA-256 of every file below
-      items/           item space: catalogue, vectors, codes
-      models/NAME/     one artifact a model
-      encoder/         the text encoder, where it was fitted to this catalogue
-      histories.parquet, users.parquet
-      report/          evaluation: JSON, Markdown, figures
+release/
+manifest.json    kind, version, settings, SHA-256 of every file below
+items/           item space: catalogue, vectors, codes
+models/NAME/     one artifact a model
+encoder/         the text encoder, where it was fitted to this catalogue
+histories.parquet, users.parquet
+report/          evaluation: JSON, Markdown, figures
 """
 
 from __future__ import annotations
@@ -57,7 +57,7 @@ class ReleaseSettings(Settings):
 
     dataset: str
     timed: bool = True
-    generators: dict[str, float] = {"tandem": 2.0, "ease": 1.0, "content": 0.5}
+    generators: dict[str, float] = Field(default={"tandem": 2.0, "ease": 1.0, "content": 0.5})
     fallback: str = "popularity"
     beam: int = Field(default=50, ge=1)
     code_weight: float = Field(default=0.3, ge=0)
@@ -129,7 +129,9 @@ def write_release(
         if isinstance(encoder, TfidfSvd):
             encoder.save(out.path / "encoder")
         h = dataset.histories
-        out.table("histories", pl.DataFrame({"user": h.users[h.rows], "item": h.items, "action": h.actions, "time": h.times, "domain": h.domains}))
+        out.table(
+            "histories", pl.DataFrame({"user": h.users[h.rows], "item": h.items, "action": h.actions, "time": h.times, "domain": h.domains})
+        )
         out.table("users", pl.DataFrame({"user_id": dataset.users.ids}))
         if report is not None:
             report.write(out.path / "report")
@@ -147,7 +149,9 @@ def load_release(folder: Path) -> Release:
     models: dict[str, Retriever] = {}
     for path in sorted(saved.child("models").iterdir()):
         kind = read_artifact(path, verify=False).manifest.kind
-        require(kind in MODELS, f"kind={kind!r}", f"a release holds models of the kinds {sorted(MODELS)}", "make the release with this version")
+        require(
+            kind in MODELS, f"kind={kind!r}", f"a release holds models of the kinds {sorted(MODELS)}", "make the release with this version"
+        )
         models[path.name] = MODELS[kind].load(path)
     tandem = cast(Tandem, models["tandem"])
     models |= {

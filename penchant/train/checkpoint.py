@@ -77,7 +77,13 @@ def load_checkpoint(
     """
     saved = read_artifact(folder, kind=KIND)
     changed = sorted(key for key in settings if saved.manifest.settings.get(key) != settings[key])
-    require(not changed, f"{', '.join(changed)} changed since the checkpoint in {folder.name}", "a run goes on with its own settings", "use the old settings, or remove the folder to start anew", TrainingError)
+    require(
+        not changed,
+        f"{', '.join(changed)} changed since the checkpoint in {folder.name}",
+        "a run goes on with its own settings",
+        "use the old settings, or remove the folder to start anew",
+        TrainingError,
+    )
     model.load_state_dict(saved.tensors("model"))
     tensors, state = saved.tensors("optimiser"), saved.json("progress")
     torch.set_rng_state(tensors.pop("random"))

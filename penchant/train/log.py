@@ -25,7 +25,9 @@ class RunLog:
                 folder.mkdir(parents=True, exist_ok=True)
                 self._board = SummaryWriter(str(folder / "tensorboard"))
             except OSError as error:
-                raise StorageError(f"{folder}", f"the log folder cannot be written ({error.strerror})", "free space or choose another folder") from error
+                raise StorageError(
+                    f"{folder}", f"the log folder cannot be written ({error.strerror})", "free space or choose another folder"
+                ) from error
 
     def write(self, step: int, **values: float | str) -> None:
         """Append ``values`` at ``step``."""
@@ -35,7 +37,9 @@ class RunLog:
             with (self.folder / "log.jsonl").open("a", encoding="utf-8") as file:
                 file.write(json.dumps({"step": step, **values}) + "\n")
         except OSError as error:
-            raise StorageError(f"{self.folder}", f"the log cannot be written ({error.strerror})", "free space; the run goes on from its checkpoint") from error
+            raise StorageError(
+                f"{self.folder}", f"the log cannot be written ({error.strerror})", "free space; the run goes on from its checkpoint"
+            ) from error
         for name, value in values.items():
             if isinstance(value, int | float):
                 self._board.add_scalar(name, value, step)

@@ -90,7 +90,9 @@ class Trainer:
         self.folder = folder
         self.bf16 = settings.bf16 and hardware_bf16()
 
-    def fit(self, model: Trainable, histories: Histories, validate: Callable[[], float] | None = None, *, name: str = "model") -> TrainingRun:
+    def fit(
+        self, model: Trainable, histories: Histories, validate: Callable[[], float] | None = None, *, name: str = "model"
+    ) -> TrainingRun:
         """Train in place and leave the weights of the best validation (the last ones without ``validate``).
 
         Args:
@@ -102,8 +104,20 @@ class Trainer:
             TrainingError: There is nothing to train on, the loss is not finite, or a checkpoint has other settings.
         """
         settings = self.settings
-        require(histories.num_events > 0, "no training events", "training needs at least one event", "check the split and the filters", TrainingError)
-        require(isinstance(model, nn.Module), type(model).__name__, "a trainable model is a torch.nn.Module", "derive from nn.Module", TrainingError)
+        require(
+            histories.num_events > 0,
+            "no training events",
+            "training needs at least one event",
+            "check the split and the filters",
+            TrainingError,
+        )
+        require(
+            isinstance(model, nn.Module),
+            type(model).__name__,
+            "a trainable model is a torch.nn.Module",
+            "derive from nn.Module",
+            TrainingError,
+        )
         seed_everything(settings.seed)
         accelerator = Accelerator(cpu=not torch.cuda.is_available())  # its precision is fixed once a process; ours is a run's
         wrapped = _Loss(model)
@@ -187,7 +201,11 @@ class _Run:
             self.optimiser.zero_grad()
         value = self.gradients(batch)
         if not math.isfinite(value):
-            raise TrainingError(f"loss={value}", f"step {self.progress.step} of {self.name} is not finite", "lower learning_rate or look for non-finite inputs")
+            raise TrainingError(
+                f"loss={value}",
+                f"step {self.progress.step} of {self.name} is not finite",
+                "lower learning_rate or look for non-finite inputs",
+            )
         self.accelerator.clip_grad_norm_(self.network.parameters(), self.settings.clip)
         self.optimiser.step()
         self.optimiser.zero_grad()
@@ -219,9 +237,10 @@ class _Run:
             progress.done = progress.waited >= settings.patience
         progress.done |= progress.epoch >= settings.epochs
         progress.log.append(entry)
-        self.log.write(progress.step, **entry, positions_per_second=progress.positions / max(progress.seconds, 1e-9), mfu=self.mfu())
+        rate = progress.positions / max(progress.seconds, 1e-9)
+        self.log.write(progress.step, **entry, positions_per_second=rate, mfu=self.mfu())
         shown = f", metric {entry['metric']:.4f}" if "metric" in entry else ""
-        note(f"{self.name}: epoch {progress.epoch}, loss {loss:.3f}{shown}, {progress.positions / max(progress.seconds, 1e-9):,.0f} targets/s")
+        note(f"{self.name}: epoch {progress.epoch}, loss {loss:.3f}{shown}, {rate:,.0f} targets/s")
         if progress.done or time.monotonic() - self.saved_at > settings.checkpoint_seconds:
             self.save()
 
@@ -233,7 +252,14 @@ class _Run:
     def save(self) -> None:
         """Write the checkpoint, if the run has a folder."""
         if self.checkpoint is not None and self.accelerator.is_main_process:
-            save_checkpoint(self.checkpoint, self.settings.plain(), self.model, self.best, getattr(self.optimiser, "optimizer", self.optimiser), self.progress)
+            save_checkpoint(
+                self.checkpoint,
+                self.settings.plain(),
+                self.model,
+                self.best,
+                getattr(self.optimiser, "optimizer", self.optimiser),
+                self.progress,
+            )
         self.saved_at = time.monotonic()
 
     def result(self) -> TrainingRun:

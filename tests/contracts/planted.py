@@ -1,7 +1,7 @@
 """A small world with a known answer, and one trained model of each kind on it.
 
-Items 1..24 form 12 pairs: whoever takes 2j - 1 takes 2j next, in half of the cases straight after. Titles name the pair, so content knows it
-too. Item 25 is taken by everybody first.
+Items 1..24 form 12 pairs: whoever takes 2j - 1 takes 2j straight after. Vectors of a pair are near each other, so
+content knows it too. Item 25 is taken by everybody first.
 """
 
 from __future__ import annotations

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from functools import lru_cache
+from functools import cache
 from pathlib import Path
 
 import numpy as np
@@ -19,7 +19,7 @@ HISTORIES = Histories.of([[EVERYBODYS, 2 * pair + 1] for pair in range(PAIRS)])
 MIXED = Histories.of([[], [1], [25, 3, 4, 7], [9, 9, 9], list(range(1, 25)), [25, 11]])
 
 
-@lru_cache(maxsize=None)
+@cache
 def trained(name: str) -> Retriever:
     return CASES[name].make(0)
 

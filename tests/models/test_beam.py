@@ -25,10 +25,17 @@ def world(seed: int, items: int, levels: int, codebook: int) -> tuple[np.ndarray
     return codes, decoder.eval(), torch.randn(3, 8)
 
 
-def search(codes: np.ndarray, decoder: DepthDecoder, states: torch.Tensor, width: int, exclude: Histories | None) -> tuple[torch.Tensor, torch.Tensor]:
+def search(
+    codes: np.ndarray, decoder: DepthDecoder, states: torch.Tensor, width: int, exclude: Histories | None
+) -> tuple[torch.Tensor, torch.Tensor]:
     embedding = decoder.codes
     return beam_search(
-        TrieTensors(CodeTrie(codes)), states, decoder.log_probs, lambda chosen, level: embedding.table(chosen + embedding.starts[level]), width=width, exclude=exclude
+        TrieTensors(CodeTrie(codes)),
+        states,
+        decoder.log_probs,
+        lambda chosen, level: embedding.table(chosen + embedding.starts[level]),
+        width=width,
+        exclude=exclude,
     )
 
 
@@ -74,7 +81,9 @@ def test_tandem_generates_what_exhaustive_scoring_ranks_first() -> None:
     torch.manual_seed(0)
     codes = unique_codes(np.random.default_rng(0).integers(0, 6, (300, 3)).astype(np.int32))
     padded = np.concatenate([np.full((1, codes.shape[1]), -1, np.int32), codes])
-    model = Tandem(padded, np.random.default_rng(1).normal(size=(301, 8)).astype(np.float32), np.ones(301), TandemSettings(width=16, heads=2, layers=1)).eval()
+    model = Tandem(
+        padded, np.random.default_rng(1).normal(size=(301, 8)).astype(np.float32), np.ones(301), TandemSettings(width=16, heads=2, layers=1)
+    ).eval()
     with torch.no_grad():
         states = model.states(Histories.of([[1, 2, 3], [], [299]]))
         found, _ = generate(model, states, 300, None)

@@ -80,5 +80,5 @@ def test_log_q_removes_the_popularity_bias_of_the_sampler() -> None:
 
 
 def test_no_negatives_is_refused() -> None:
-    with pytest.raises(InputError, match="negatives=0: .*; pass negatives>=1"):
+    with pytest.raises(InputError, match=r"negatives=0: .*; pass negatives>=1"):
         SampledSoftmax(np.ones(4), negatives=0)

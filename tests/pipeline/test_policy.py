@@ -13,7 +13,10 @@ from penchant.pipeline.policy import PolicySettings, space_out, spacing_keys
 
 def test_keys_are_brands_else_first_categories() -> None:
     catalog = Catalog(
-        pl.DataFrame({"item_id": list("abcd"), "brand": ["X", None, "X", None], "categories": [["k"], ["k", "m"], [], []]}, schema_overrides={"brand": pl.String})
+        pl.DataFrame(
+            {"item_id": list("abcd"), "brand": ["X", None, "X", None], "categories": [["k"], ["k", "m"], [], []]},
+            schema_overrides={"brand": pl.String},
+        )
     )
     keys = spacing_keys(catalog)
     assert keys[0] == 0

@@ -16,14 +16,20 @@ from penchant.pipeline.reasons import reasons, score_drops
 from penchant.pipeline.recommender import Recommender
 from tests.contracts.planted import CASES, EVERYBODYS, NUM_ITEMS, sasrec
 
-CATALOG = Catalog(pl.DataFrame({"item_id": [f"i{code}" for code in range(1, NUM_ITEMS + 1)], "title": [f"Thing {code}" for code in range(1, NUM_ITEMS + 1)]}))
+CATALOG = Catalog(
+    pl.DataFrame(
+        {"item_id": [f"i{code}" for code in range(1, NUM_ITEMS + 1)], "title": [f"Thing {code}" for code in range(1, NUM_ITEMS + 1)]}
+    )
+)
 
 
 @lru_cache(maxsize=1)
 def system() -> Recommender:
     models = {name: CASES[name].make(0) for name in ("popularity", "ease", "content")}
     net = sasrec(0)
-    return Recommender(CATALOG, {**models, "sasrec": net}, generators={"sasrec": 2.0, "ease": 1.0, "content": 0.5}, explainer=net, fallback="popularity")
+    return Recommender(
+        CATALOG, {**models, "sasrec": net}, generators={"sasrec": 2.0, "ease": 1.0, "content": 0.5}, explainer=net, fallback="popularity"
+    )
 
 
 def ids(recommendation: object) -> list[str]:
@@ -100,7 +106,9 @@ class Broken:
 
 def test_a_broken_part_costs_its_candidates_not_the_answer() -> None:
     whole = system()
-    broken = Recommender(CATALOG, {**whole.models, "bad": Broken()}, generators={"ease": 1.0, "bad": 1.0}, explainer=whole.explainer, fallback="popularity")  # type: ignore[dict-item]
+    broken = Recommender(
+        CATALOG, {**whole.models, "bad": Broken()}, generators={"ease": 1.0, "bad": 1.0}, explainer=whole.explainer, fallback="popularity"
+    )  # type: ignore[dict-item]
     found = broken.recommend(["i25", "i7"], k=5)
     assert found.missing == ("bad",)
     assert found.used == ("ease",)

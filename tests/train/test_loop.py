@@ -22,7 +22,9 @@ from penchant.train.loop import Trainer
 from penchant.train.settings import TrainSettings
 from tests.contracts.planted import NUM_ITEMS, train_histories
 
-SETTINGS = TrainSettings(max_len=12, tokens=128, epochs=4, learning_rate=3e-3, warmup_steps=3, patience=50, bf16=False, checkpoint_seconds=1e-9)
+SETTINGS = TrainSettings(
+    max_len=12, tokens=128, epochs=4, learning_rate=3e-3, warmup_steps=3, patience=50, bf16=False, checkpoint_seconds=1e-9
+)
 
 
 def model() -> SASRec:
@@ -142,7 +144,7 @@ def test_a_loss_that_is_not_finite_ends_the_run() -> None:
     net = model()
     with torch.no_grad():
         net.items.weight[3] = torch.nan
-    with pytest.raises(TrainingError, match="loss=nan: .*; lower learning_rate"):
+    with pytest.raises(TrainingError, match=r"loss=nan: .*; lower learning_rate"):
         Trainer(SETTINGS).fit(net, train_histories())
 
 

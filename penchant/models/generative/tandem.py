@@ -100,7 +100,7 @@ class NormalisedTable:
         return F.normalize(self.tokens.some(items), dim=-1)
 
 
-class Tandem(SequenceRetriever):
+class Tandem(SequenceRetriever[TandemSettings]):
     """One encoder, a dense head and a code head. As a retriever by itself it ranks by the dense head, exactly; see
     ``penchant.models.generative.retrievers`` for retrieval by codes and by both.
 
@@ -115,10 +115,21 @@ class Tandem(SequenceRetriever):
     KIND = "tandem"
 
     def __init__(
-        self, codes: np.ndarray, vectors: np.ndarray, counts: np.ndarray, settings: TandemSettings | None = None, *, objective: Objective | None = None
+        self,
+        codes: np.ndarray,
+        vectors: np.ndarray,
+        counts: np.ndarray,
+        settings: TandemSettings | None = None,
+        *,
+        objective: Objective | None = None,
     ) -> None:
         super().__init__()
-        require(len(codes) == len(vectors) == len(counts), f"{len(codes)} codes, {len(vectors)} vectors, {len(counts)} counts", "every item has one of each, row 0 is padding", "take all three from one ItemSpace")
+        require(
+            len(codes) == len(vectors) == len(counts),
+            f"{len(codes)} codes, {len(vectors)} vectors, {len(counts)} counts",
+            "every item has one of each, row 0 is padding",
+            "take all three from one ItemSpace",
+        )
         self.settings = settings = settings or TandemSettings()
         self.num_items, self.max_len = len(codes) - 1, settings.max_len
         self.objective = objective or FullSoftmax(scale=1.0 / settings.temperature)
@@ -126,18 +137,26 @@ class Tandem(SequenceRetriever):
         safe = torch.from_numpy(np.maximum(codes, 0)).long()
         embedding = CodeEmbedding((safe.amax(dim=0) + 1).tolist(), settings.width)
         self.tokens = ItemTokens(
-            safe, torch.from_numpy(vectors).float(), torch.from_numpy(counts.astype(np.float32)), embedding, width=settings.width, halfway=settings.gate_halfway
+            safe,
+            torch.from_numpy(vectors).float(),
+            torch.from_numpy(counts.astype(np.float32)),
+            embedding,
+            width=settings.width,
+            halfway=settings.gate_halfway,
         )
         self.actions = nn.Embedding(len(ACTIONS), settings.width)
         self.gaps = nn.Embedding(GAP_BUCKETS, settings.width)
         self.positions = nn.Embedding(settings.max_len, settings.width)
         self.input_norm = nn.LayerNorm(settings.width)
         self.dropout = nn.Dropout(settings.dropout)
-        self.blocks = nn.ModuleList(TransformerBlock(settings.width, settings.heads, dropout=settings.dropout) for _ in range(settings.layers))
+        self.blocks = nn.ModuleList(
+            TransformerBlock(settings.width, settings.heads, dropout=settings.dropout) for _ in range(settings.layers)
+        )
         self.norm = nn.LayerNorm(settings.width)
         self.decoder = DepthDecoder(embedding, settings.width, scale=1.0 / settings.code_temperature, dropout=settings.dropout)
         init_normal(self)
         self._table: Tensor | None = None
+        self.register_load_state_dict_post_hook(lambda model, keys: model.forget_tables())
 
     def encode(self, batch: Batch) -> Tensor:
         """[B, T, W]."""
@@ -159,9 +178,13 @@ class Tandem(SequenceRetriever):
         return Losses(total, {"next_item": dense.detach(), "codes": codes.detach()})
 
     def train(self, mode: bool = True) -> Self:
-        """Forget the tables made for inference: the weights may change."""
-        self._table = None
+        """Switch between training and inference."""
+        self.forget_tables()
         return super().train(mode)
+
+    def forget_tables(self) -> None:
+        """Drop the tables made for inference, as the weights may have changed."""
+        self._table = None
 
     def raw_table(self) -> Tensor:
         """[N + 1, W], item tokens for inference, made once."""
@@ -176,18 +199,14 @@ class Tandem(SequenceRetriever):
         self.raw_table()
         return F.normalize(states, dim=-1) @ self._unit_table.T
 
-    def load_state_dict(self, *args: object, **named: object) -> object:
-        """Load weights and forget the tables made from the old ones."""
-        self._table = None
-        return super().load_state_dict(*args, **named)  # type: ignore[arg-type]
-
     @classmethod
     def from_artifact(cls, saved: Artifact) -> Self:
         """The network without its weights; codes, vectors and counts are among them."""
         settings = dict(saved.manifest.settings)
         settings.pop("num_items")
         parts = saved.tensors("weights")
-        return cls(*(parts[f"tokens.{name}"].numpy() for name in ("codes", "vectors", "counts")), TandemSettings.of(settings))
+        codes, vectors, counts = (parts[f"tokens.{name}"].numpy() for name in ("codes", "vectors", "counts"))
+        return cls(codes, vectors, counts, TandemSettings.of(settings))
 
 
 def time_gaps(times: Tensor) -> Tensor:

@@ -51,7 +51,7 @@ class LinearItemModel:
         x = user_item(histories, self.num_items)[:, self.kept]
         product = x @ self.weights
         scores = np.zeros((len(histories), self.num_items + 1), np.float32)
-        scores[:, self.kept] = product.toarray() if sparse.issparse(product) else product
+        scores[:, self.kept] = product.toarray() if isinstance(product, sparse.csr_matrix) else product
         scores[:, 0] = -np.inf
         return torch.from_numpy(scores)
 
@@ -61,19 +61,20 @@ class LinearItemModel:
 
     def contributions(self, history: Histories, item: int) -> np.ndarray:
         """float32[n], what each event of the one row in ``history`` adds to the score of ``item``. They sum to the score
-        when no item repeats."""
+        when no item repeats.
+        """
         to = self.places[item]
         out = np.zeros(history.num_events, np.float32)
         known = self.places[history.items] >= 0
         if to >= 0 and known.any():
             column = self.weights[self.places[history.items[known]], to]
-            out[known] = column.toarray().ravel() if sparse.issparse(column) else column
+            out[known] = column.toarray().ravel() if isinstance(column, sparse.csr_matrix) else column
         return out
 
     def save(self, folder: Path) -> None:
         """Write the artifact."""
-        if sparse.issparse(self.weights):
-            matrix = {"data": self.weights.data, "indices": self.weights.indices, "indptr": self.weights.indptr}
+        if isinstance(self.weights, sparse.csr_matrix):
+            matrix: dict[str, np.ndarray] = {"data": self.weights.data, "indices": self.weights.indices, "indptr": self.weights.indptr}
         else:
             matrix = {"dense": self.weights}
         with write_artifact(folder, kind=self.KIND, settings={"num_items": self.num_items}) as out:
@@ -105,27 +106,33 @@ def ease(train: Histories, num_items: int, *, l2: float = 200.0, max_items: int 
     x = x[:, kept]
     gram = (x.T @ x).toarray().astype(np.float32)
     gram[np.diag_indices_from(gram)] += l2
-    inverse = linalg.lapack.spotri(linalg.cholesky(gram, lower=True, overwrite_a=True, check_finite=False), lower=1, overwrite_c=1)[0]
+    (invert,) = linalg.get_lapack_funcs(("potri",), (gram,))
+    inverse = invert(linalg.cholesky(gram, lower=True, overwrite_a=True, check_finite=False), lower=1, overwrite_c=1)[0]
     inverse = np.tril(inverse) + np.tril(inverse, -1).T
     weights = inverse / -np.diag(inverse)[None, :]
     np.fill_diagonal(weights, 0.0)
     return LinearItemModel(np.ascontiguousarray(weights, np.float32), kept, num_items)
 
 
-def item_knn(train: Histories, num_items: int, *, neighbours: int = 100, shrink: float = 10.0) -> LinearItemModel:
-    """Fit item-kNN: the cosine of two items' user sets, shrunk by ``shrink`` users; each item keeps its nearest."""
+def item_knn(train: Histories, num_items: int, *, neighbours: int = 100, shrink: float = 10.0, max_items: int = 20_000) -> LinearItemModel:
+    """Fit item-kNN: the cosine of two items' user sets, shrunk by ``shrink`` users; each item keeps its nearest.
+
+    Only the ``max_items`` most popular items take part, as long histories make the co-occurrence matrix dense.
+    """
     require(neighbours >= 1, f"neighbours={neighbours}", "an item needs at least one neighbour", "pass neighbours>=1")
-    x = user_item(train, num_items)[:, 1:]
+    x = user_item(train, num_items)
+    kept = most_popular(x, max_items)
+    x = x[:, kept]
     common = (x.T @ x).tocsr()
     norms = np.sqrt(np.asarray(x.sum(axis=0)).ravel())
-    rows = np.repeat(np.arange(num_items), np.diff(common.indptr))
+    rows = np.repeat(np.arange(len(kept)), np.diff(common.indptr))
     common.data = common.data / (norms[rows] * norms[common.indices] + shrink)
     common.data[rows == common.indices] = 0.0
     order = np.lexsort((-common.data, rows))  # by row, the nearest first
     place = np.arange(len(order)) - np.repeat(common.indptr[:-1], np.diff(common.indptr))
     best = order[(place < neighbours) & (common.data[order] > 0)]
     nearest = sparse.csr_matrix((common.data[best], (common.indices[best], rows[best])), shape=common.shape, dtype=np.float32)
-    return LinearItemModel(nearest, np.arange(1, num_items + 1, dtype=np.int32), num_items)
+    return LinearItemModel(nearest, kept, num_items)
 
 
 def most_popular(x: sparse.csr_matrix, count: int) -> np.ndarray:

@@ -6,14 +6,14 @@ Letters: B rows, T steps, W width, N items.
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Self
+from typing import Generic, Self, TypeVar
 
 import numpy as np
 import torch
 from torch import Tensor, nn
 
 from penchant.contracts import TopK
-from penchant.core.artifacts import Artifact, read_artifact, write_artifact
+from penchant.core.artifacts import Artifact, ArtifactWriter, read_artifact, write_artifact
 from penchant.core.settings import Settings
 from penchant.data.batches import Batch, by_length, collate
 from penchant.data.histories import Histories
@@ -23,7 +23,10 @@ from penchant.ranking import blocks_of, check_request, exclude_, join, top_k
 TOKENS = 8192  # padded steps encoded at a time
 
 
-class SequenceRetriever(nn.Module):
+S = TypeVar("S", bound=Settings)
+
+
+class SequenceRetriever(nn.Module, Generic[S]):
     """A network that turns a history into one state and ranks items by it.
 
     A subclass gives ``KIND``, ``settings``, ``num_items``, ``max_len`` and the methods ``encode``, ``score_states``
@@ -31,7 +34,7 @@ class SequenceRetriever(nn.Module):
     """
 
     KIND: str
-    settings: Settings
+    settings: S
     num_items: int
     max_len: int
 
@@ -75,7 +78,7 @@ class SequenceRetriever(nn.Module):
         ]
         return join(blocks, k)
 
-    def write_parts(self, out: object) -> None:
+    def write_parts(self, out: ArtifactWriter) -> None:
         """Write what ``from_artifact`` needs besides settings and weights."""
 
     @classmethod

@@ -51,7 +51,7 @@ class EmbeddingTable:
         return F.normalize(rows, dim=-1) if self.unit else rows
 
 
-class SASRec(SequenceRetriever):
+class SASRec(SequenceRetriever[SASRecSettings]):
     """Self-attentive sequential recommendation with tied item vectors.
 
     Args:
@@ -64,14 +64,16 @@ class SASRec(SequenceRetriever):
 
     def __init__(self, num_items: int, settings: SASRecSettings | None = None, *, objective: Objective | None = None) -> None:
         super().__init__()
-        self.settings: SASRecSettings = settings or SASRecSettings()
+        self.settings = settings or SASRecSettings()
         settings = self.settings
         self.num_items, self.max_len = num_items, settings.max_len
         self.objective = objective or FullSoftmax()
         self.items = nn.Embedding(num_items + 1, settings.width)  # row 0: the start token
         self.positions = nn.Embedding(settings.max_len, settings.width)
         self.dropout = nn.Dropout(settings.dropout)
-        self.blocks = nn.ModuleList(TransformerBlock(settings.width, settings.heads, dropout=settings.dropout) for _ in range(settings.layers))
+        self.blocks = nn.ModuleList(
+            TransformerBlock(settings.width, settings.heads, dropout=settings.dropout) for _ in range(settings.layers)
+        )
         self.norm = nn.LayerNorm(settings.width)
         init_normal(self)
 
