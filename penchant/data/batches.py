@@ -80,12 +80,11 @@ def collate(histories: Histories, *, begins: np.ndarray | None = None, targets: 
         targets: True for training: inputs are all events but the last, targets all that follow an input. False for
             inference: inputs are all events, there are no targets.
     """
-    begins = np.ones(len(histories), bool) if begins is None else begins
     inputs = histories.without_last(1) if targets else histories
-    begins = begins | (inputs.lengths == 0)
-    lengths = inputs.lengths + begins
+    started = (inputs.lengths == 0) | (np.ones(len(histories), bool) if begins is None else begins)
+    lengths = inputs.lengths + started
     width = max(int(lengths.max(initial=1)), 1)
-    at = inputs.rows * width + inputs.places + begins[inputs.rows]
+    at = inputs.rows * width + inputs.places + started[inputs.rows]
 
     def spread(values: np.ndarray, places: np.ndarray) -> torch.Tensor:
         out = np.zeros(len(histories) * width, np.int64)
@@ -94,7 +93,7 @@ def collate(histories: Histories, *, begins: np.ndarray | None = None, targets: 
 
     times = inputs.times if inputs.timed else np.zeros_like(inputs.times)
     if targets:
-        followed = histories.where((histories.places > 0) | begins[histories.rows])
+        followed = histories.where((histories.places > 0) | started[histories.rows])
         before = followed.rows * width + followed.places  # the step just before each target
         goal = (followed.items, followed.times if followed.timed else np.zeros_like(followed.times), followed.actions)
     else:

@@ -79,7 +79,9 @@ class HybridSearch:
             InputError: The query is blank, or k is out of range.
         """
         require(bool(query.strip()), f"query={query[:20]!r}", "a search needs at least one letter", "type something")
-        require(1 <= k <= self.num_items, f"k={k}", f"a list holds 1 to {self.num_items} items (the catalogue)", f"pass 1<=k<={self.num_items}")
+        require(
+            1 <= k <= self.num_items, f"k={k}", f"a list holds 1 to {self.num_items} items (the catalogue)", f"pass 1<=k<={self.num_items}"
+        )
         pool = min(self.num_items, max(LEAST_POOL, POOL * k))
         by_words = self.lexical.search(query, pool)[0]
         by_meaning = self._by_meaning(query, pool)

@@ -30,7 +30,9 @@ class VectorIndex:
         Raises:
             InputError: k is outside 1..N.
         """
-        require(1 <= k <= self.num_items, f"k={k}", f"a list holds 1 to {self.num_items} items (the catalogue)", f"pass 1<=k<={self.num_items}")
+        require(
+            1 <= k <= self.num_items, f"k={k}", f"a list holds 1 to {self.num_items} items (the catalogue)", f"pass 1<=k<={self.num_items}"
+        )
         wanted = torch.from_numpy(np.ascontiguousarray(queries, np.float32))
         blocks = []
         for rows in blocks_of(len(wanted), self.num_items):

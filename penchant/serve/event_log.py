@@ -185,10 +185,18 @@ class EventLog:
         (tables,) = run("SELECT COUNT(*) FROM sqlite_master").fetchone()
         ours = application == _APPLICATION or (application == 0 and tables == 0)
         require(ours, f"{self.path}", "it is the database of another program", "give the server a data folder of its own", ArtifactError)
-        require(version <= _VERSION, f"version {version} of {self.path}", f"this Penchant reads up to {_VERSION}", "use a newer Penchant", ArtifactError)
+        require(
+            version <= _VERSION,
+            f"version {version} of {self.path}",
+            f"this Penchant reads up to {_VERSION}",
+            "use a newer Penchant",
+            ArtifactError,
+        )
         run("PRAGMA journal_mode = WAL")
         if version < _VERSION:
-            self._writer.executescript(f"BEGIN IMMEDIATE; {_SCHEMA} PRAGMA application_id = {_APPLICATION}; PRAGMA user_version = {_VERSION}; COMMIT;")
+            self._writer.executescript(
+                f"BEGIN IMMEDIATE; {_SCHEMA} PRAGMA application_id = {_APPLICATION}; PRAGMA user_version = {_VERSION}; COMMIT;"
+            )
 
     @contextmanager
     def _told(self) -> Iterator[None]:

@@ -102,7 +102,14 @@ class LiveState:
     """
 
     def __init__(
-        self, catalog: Catalog, users: Vocabulary, histories: Histories, log: EventLog, *, most_users: int = 10_000, most_events: int = 2_000
+        self,
+        catalog: Catalog,
+        users: Vocabulary,
+        histories: Histories,
+        log: EventLog,
+        *,
+        most_users: int = 10_000,
+        most_events: int = 2_000,
     ) -> None:
         self.catalog, self.users, self.histories, self.log = catalog, users, histories, log
         self.most_users, self.most_events = most_users, most_events
@@ -149,7 +156,11 @@ class LiveState:
             past = past.take(np.argsort(past.times, kind="stable"))  # a late report of an old event goes to its place
         code = 0 if user_id is None else int(self.users.encode([user_id])[0])
         history = Histories.of(
-            [past.items], actions=[past.actions], times=[past.times] if timed else None, domains=[self.catalog.domain_codes[past.items]], users=[code]
+            [past.items],
+            actions=[past.actions],
+            times=[past.times] if timed else None,
+            domains=[self.catalog.domain_codes[past.items]],
+            users=[code],
         )
         return Person(user_id, code > 0, past, history, hidden, liked)
 
