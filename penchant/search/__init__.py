@@ -1,1 +1,1 @@
-"""Layer 4: search by words, by meaning, and by both."""
+"""Layer 4: search over the item space: by words, by meaning, and both fused."""

@@ -1,4 +1,8 @@
-"""Search by words and by meaning, fused by reciprocal ranks (Cormack, Clarke and Buettcher, SIGIR 2009)."""
+"""Search by words and by meaning, fused by rank.
+
+The two scores cannot be compared, so only the ranks count: an item's score is the sum of 1 / (60 + rank) over the lists
+that hold it (reciprocal rank fusion, Cormack et al., SIGIR 2009).
+"""
 
 from __future__ import annotations
 
@@ -9,97 +13,132 @@ from functools import lru_cache
 import numpy as np
 
 from penchant.core.errors import require
+from penchant.data.histories import Histories
 from penchant.items.encoders import TextEncoder
-from penchant.items.item_space import ItemSpace
-from penchant.search.lexical import MAX_CHARACTERS, LexicalIndex
+from penchant.items.item_space import TEXT, ItemSpace
+from penchant.search.lexical import LexicalIndex
+from penchant.search.query import check_k, clean
 from penchant.search.vector import VectorIndex
 
-RANK_OFFSET = 60.0
-#: Candidates from each side for a list of k.
-POOL = 4
-LEAST_POOL = 50
-#: An item is called found by meaning when its cosine reaches this share of the best one's.
-MEANING_SHARE = 0.6
+RRF = 60
 WORDS, MEANING = "words", "meaning"
+#: Candidates taken from each list for k results.
+POOL, LEAST_POOL = 3, 50
+#: What meaning counts while the last word is being typed: half a word means little.
+UNFINISHED = 0.3
+_REMEMBERED = 1024  # query vectors kept
 
 
 @dataclass(frozen=True)
 class SearchResult:
-    """Items for a query.
+    """One ranked list.
 
     Attributes:
-        items: int32[n], best first.
-        scores: float32[n], fused.
-        matched: For each item, what found it: ``"words"``, ``"meaning"`` or both.
+        items: int32[n], n <= k, best first.
+        scores: float32[n], not increasing.
+        matched: What found each item: ``"words"``, ``"meaning"`` or both.
     """
 
     items: np.ndarray
     scores: np.ndarray
     matched: list[tuple[str, ...]]
 
-
-def fuse(*rankings: Sequence[int] | np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Reciprocal rank fusion of item lists, best first: each adds 1 / (60 + rank) to its items.
-
-    Returns:
-        items int32[n] and scores float32[n], best first; equal scores keep the order of first appearance.
-    """
-    joined = np.concatenate([np.asarray(ranking, np.int32) for ranking in rankings])
-    shares = np.concatenate([1.0 / (RANK_OFFSET + np.arange(1, len(ranking) + 1)) for ranking in rankings])
-    items, first, place = np.unique(joined, return_index=True, return_inverse=True)
-    scores = np.bincount(place, weights=shares, minlength=len(items))
-    order = np.lexsort((first, -scores))
-    return items[order], scores[order].astype(np.float32)
+    def __len__(self) -> int:
+        return len(self.items)
 
 
 class HybridSearch:
-    """Both indexes over one item space.
+    """Searches an item space.
 
     Args:
-        space: The items, with the vectors called ``"text"``.
-        encoder: What made those vectors; None searches by words alone.
+        space: N items.
+        encoder: The one that made the space's vectors; ``None``: search goes by words alone.
+        lexical: An index built before; ``None``: it is built now, in memory.
+
+    Raises:
+        InputError: Another encoder, or an index of another number of items.
     """
 
-    def __init__(self, space: ItemSpace, encoder: TextEncoder | None) -> None:
-        self.lexical = LexicalIndex(space.catalog)
-        self.vector = VectorIndex(space.vectors["text"])
-        self.num_items = len(space.catalog)
-        self.encoder = encoder
-        self._query_vector = lru_cache(maxsize=2_048)(self._encode)
+    def __init__(self, space: ItemSpace, encoder: TextEncoder | None = None, *, lexical: LexicalIndex | None = None) -> None:
+        self.num_items = len(space)
+        self.lexical = LexicalIndex.build(space.catalog, space.events) if lexical is None else lexical
+        require(
+            self.lexical.num_items == self.num_items,
+            f"an index of {self.lexical.num_items} items",
+            f"the space has {self.num_items}",
+            "build the index from the space's catalogue",
+        )
+        self.vector = None if encoder is None else VectorIndex(space.vectors[TEXT])
+        if encoder is not None:
+            require(
+                encoder.fingerprint() == space.encoder_fingerprint,
+                f"encoder {encoder.name}",
+                f"the space was made with {space.encoder_name} of other weights or settings",
+                "pass the encoder that made the space",
+            )
+            self._vector_of = lru_cache(_REMEMBERED)(lambda text: _frozen(encoder.encode([text])))
 
-    def search(self, query: str, k: int, *, exclude: np.ndarray | None = None) -> SearchResult:
-        """The best items for what somebody typed.
+    def search(self, query: str, k: int, *, exclude: Sequence[int] | np.ndarray | None = None) -> SearchResult:
+        """At most k items for what somebody typed. Only items that have its words, or are near it, are listed.
 
         Args:
-            query: Any text; beyond 1,000 characters it is cut.
-            k: Length of the list, 1..N; fewer come back when fewer match.
-            exclude: Items that must not appear.
+            query: Any text; its first 512 characters are read.
+            k: In 1..N.
+            exclude: Codes of items that must not appear.
 
         Raises:
-            InputError: The query is blank, or k is out of range.
+            InputError: The query is blank, or k or a code of ``exclude`` is outside 1..N.
         """
-        require(bool(query.strip()), f"query={query[:20]!r}", "a search needs at least one letter", "type something")
-        require(
-            1 <= k <= self.num_items, f"k={k}", f"a list holds 1 to {self.num_items} items (the catalogue)", f"pass 1<=k<={self.num_items}"
-        )
-        pool = min(self.num_items, max(LEAST_POOL, POOL * k))
-        by_words = self.lexical.search(query, pool)[0]
-        by_meaning = self._by_meaning(query, pool)
-        if exclude is not None and len(exclude):
-            by_words, by_meaning = (found[~np.isin(found, exclude)] for found in (by_words, by_meaning))
-        items, scores = fuse(by_words, by_meaning)
-        words, meaning = set(by_words.tolist()), set(by_meaning.tolist())
-        matched = [tuple(name for name, found in ((WORDS, words), (MEANING, meaning)) if item in found) for item in items[:k].tolist()]
+        check_k(k, self.num_items)
+        text = clean(query)
+        hidden = np.unique(np.asarray([] if exclude is None else exclude, np.int32))
+        fits = not len(hidden) or (int(hidden[0]) >= 1 and int(hidden[-1]) <= self.num_items)
+        require(fits, f"exclude={hidden.tolist()!r:.60}", f"item codes are 1..{self.num_items}", "encode ids with the catalogue")
+        pool = min(self.num_items, max(LEAST_POOL, POOL * k) + len(hidden))
+        hits = self.lexical.search(text, pool)
+        lists = [hits.items[~np.isin(hits.items, hidden)], np.zeros(0, np.int32)]
+        if self.vector is not None:
+            near = self.vector.search(self._vector_of(text), pool, exclude=Histories.of([hidden]))
+            lists[1] = near.items[0][near.scores[0] > 0]
+        weights = (1.0, UNFINISHED if hits.unfinished else 1.0)
+        items, scores = fuse(*lists, weights=weights)
+        held = [set(ranking.tolist()) for ranking in lists]
+        matched = [tuple(name for name, found in zip((WORDS, MEANING), held, strict=True) if item in found) for item in items[:k].tolist()]
         return SearchResult(items[:k], scores[:k], matched)
 
-    def _by_meaning(self, query: str, pool: int) -> np.ndarray:
-        if self.encoder is None:
-            return np.zeros(0, np.int32)
-        vector = self._query_vector(query.strip()[:MAX_CHARACTERS])
-        found = self.vector.search(vector[None], pool)
-        near = (found.items[0] > 0) & (found.scores[0] > 0) & (found.scores[0] >= MEANING_SHARE * found.scores[0, 0])
-        return found.items[0][near]
 
-    def _encode(self, query: str) -> np.ndarray:
-        assert self.encoder is not None
-        return self.encoder.encode([query])[0]
+def fuse(*rankings: np.ndarray, weights: Sequence[float] | None = None, k: int = RRF) -> tuple[np.ndarray, np.ndarray]:
+    """Reciprocal rank fusion.
+
+    Args:
+        rankings: int[n_i] each, item codes best first, no item twice.
+        weights: What each list counts; 1 by default.
+        k: The larger, the less the first ranks stand out.
+
+    Returns:
+        int32[n] items, best first (equal scores: those of earlier lists first), and their float32[n] scores.
+
+    Raises:
+        InputError: Not one weight a list, or a list names an item twice.
+    """
+    weights = [1.0] * len(rankings) if weights is None else weights
+    require(len(weights) == len(rankings), f"{len(weights)} weights", f"there are {len(rankings)} lists", "pass one weight a list")
+    require(k >= 0, f"k={k}", "a rank cannot be divided by less than 1", "pass k>=0")
+    require(
+        all(len(np.unique(ranking)) == len(ranking) for ranking in rankings),
+        "a list with an item twice",
+        "an item has one rank",
+        "remove repeats",
+    )
+    if not sum(len(ranking) for ranking in rankings):
+        return np.zeros(0, np.int32), np.zeros(0, np.float32)
+    gains = [weight / (k + np.arange(1, len(ranking) + 1)) for ranking, weight in zip(rankings, weights, strict=True)]
+    items, first, place = np.unique(np.concatenate(rankings), return_index=True, return_inverse=True)
+    total = np.bincount(place, weights=np.concatenate(gains))
+    order = np.lexsort((first, -total))
+    return items[order].astype(np.int32), total[order].astype(np.float32)
+
+
+def _frozen(vectors: np.ndarray) -> np.ndarray:
+    vectors.setflags(write=False)  # it is shared by all who ask the same
+    return vectors

@@ -1,6 +1,6 @@
-"""Search by vectors: exact inner products over the catalogue.
+"""Search by vectors: exact inner products over the whole catalogue, one matrix product a block.
 
-Letters: B queries, N items, D dimensions, k places.
+Letters: B queries, N items (row 0 is padding), D vector width, k places.
 """
 
 from __future__ import annotations
@@ -10,41 +10,81 @@ import torch
 
 from penchant.contracts import TopK
 from penchant.core.errors import require
-from penchant.ranking import blocks_of, join, top_k
+from penchant.data.histories import Histories
+from penchant.ranking import blocks_of, exclude_, join, top_k
+from penchant.search.query import check_k
 
 
 class VectorIndex:
-    """Exact search; up to some hundred thousand items this is one matrix product and a partial sort.
+    """N items by their vectors. Items whose vector is all zero (nothing is known of them) are never found.
 
     Args:
-        vectors: float32[N + 1, D], row 0 is padding.
+        vectors: float32[N + 1, D], N >= 1.
+
+    Raises:
+        InputError: The shape is another one, or a value is not finite.
     """
 
     def __init__(self, vectors: np.ndarray) -> None:
-        self.vectors = torch.from_numpy(np.ascontiguousarray(vectors, np.float32))
-        self.num_items = len(vectors) - 1
+        require(
+            vectors.ndim == 2 and len(vectors) > 1,
+            f"vectors of shape {vectors.shape}",
+            "there is one row an item after padding",
+            "pass float32[N + 1, D]",
+        )
+        require(
+            bool(np.isfinite(vectors).all()), "NaN or infinity among the vectors", "vectors must be finite", "repair the encoder's output"
+        )
+        self._vectors = torch.from_numpy(np.ascontiguousarray(vectors, np.float32))
+        self._empty = ~self._vectors.any(dim=1)
+        self._empty[0] = True
 
-    def search(self, queries: np.ndarray, k: int) -> TopK:
-        """The k items with the largest inner product for each of float32[B, D].
+    @property
+    def num_items(self) -> int:
+        return len(self._vectors) - 1
+
+    def search(self, queries: np.ndarray, k: int, *, exclude: Histories | None = None) -> TopK:
+        """The k items with the largest inner product a query; none for a query of zeros.
+
+        Args:
+            queries: float32[B, D].
+            exclude: B rows of items that must not appear.
 
         Raises:
-            InputError: k is outside 1..N.
+            InputError: k is outside 1..N, or ``queries`` or ``exclude`` have another shape.
         """
+        check_k(k, self.num_items)
+        wanted = np.asarray(queries, np.float32)
+        width = self._vectors.shape[1]
         require(
-            1 <= k <= self.num_items, f"k={k}", f"a list holds 1 to {self.num_items} items (the catalogue)", f"pass 1<=k<={self.num_items}"
+            wanted.ndim == 2 and wanted.shape[1] == width,
+            f"queries of shape {wanted.shape}",
+            f"the items' vectors have width {width}",
+            f"pass float32[B, {width}]",
         )
-        wanted = torch.from_numpy(np.ascontiguousarray(queries, np.float32))
+        require(
+            exclude is None or len(exclude) == len(wanted),
+            "exclude has another number of rows",
+            f"there are {len(wanted)} queries",
+            "pass one row a query",
+        )
         blocks = []
         for rows in blocks_of(len(wanted), self.num_items):
-            scores = wanted[rows] @ self.vectors.T
-            scores[:, 0] = -torch.inf
-            blocks.append(top_k(scores, k))
+            block = torch.tensor(wanted[rows])  # a copy: what comes from a cache may be read-only
+            scores = block @ self._vectors.T
+            scores[:, self._empty] = -torch.inf
+            scores[~block.any(dim=1)] = -torch.inf
+            left_out = None if exclude is None else exclude.take(np.arange(rows.start, rows.stop))
+            blocks.append(top_k(exclude_(scores, left_out), k))
         return join(blocks, k)
 
     def neighbours(self, items: np.ndarray, k: int) -> TopK:
-        """The k nearest other items of each item of int[B]; k is at most N - 1."""
-        require(1 <= k < self.num_items, f"k={k}", f"an item has 1 to {self.num_items - 1} neighbours", f"pass 1<=k<={self.num_items - 1}")
-        scores = self.vectors[torch.from_numpy(np.asarray(items, np.int64))] @ self.vectors.T
-        scores[:, 0] = -torch.inf
-        scores[torch.arange(len(items)), torch.from_numpy(np.asarray(items, np.int64))] = -torch.inf
-        return top_k(scores, k)
+        """The k items nearest to each of B items, itself left out.
+
+        Raises:
+            InputError: k is outside 1..N, or an item outside 1..N.
+        """
+        codes = np.asarray(items, np.int32)
+        fits = codes.ndim == 1 and (not len(codes) or (int(codes.min()) >= 1 and int(codes.max()) <= self.num_items))
+        require(fits, f"items={codes.tolist()!r:.60}", f"item codes are 1..{self.num_items}", "encode ids with the catalogue")
+        return self.search(self._vectors[codes.astype(np.int64)].numpy(), k, exclude=Histories.of(list(codes[:, None])))
