@@ -1,0 +1,222 @@
+"""What the service answers."""
+
+from __future__ import annotations
+
+from typing import Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field
+
+
+class _Answer(BaseModel):
+    model_config = ConfigDict(frozen=True)
+
+
+class Refusal(_Answer):
+    """What was found, the rule it breaks, and what to do about it."""
+
+    value: str
+    rule: str
+    remedy: str
+
+
+class ErrorAnswer(_Answer):
+    """Every answer with a status from 400 on."""
+
+    error: Refusal
+
+
+class Card(_Answer):
+    """An item as it is shown everywhere."""
+
+    item_id: str
+    title: str
+    categories: list[str]
+    brand: str | None
+    year: int | None
+    description: str | None
+    codes: list[int] = Field(description="The semantic ID, coarse to fine.")
+    tier: Literal["head", "mid", "tail", "new"]
+
+
+class Cause(_Answer):
+    """A past event's item."""
+
+    item_id: str
+    title: str
+
+
+class Why(_Answer):
+    """Computed from the model: the past events without which the item would score less."""
+
+    text: str
+    because: list[Cause]
+
+
+class Suggested(Card):
+    """One place of a list."""
+
+    rank: int
+    score: float
+    sources: list[str] = Field(description="Models that named the item, the one that ranked it best first.")
+    reason: Why
+
+
+class Parts(_Answer):
+    """Which parts made the answer, and which failed: it was then made without them."""
+
+    used: list[str]
+    missing: list[str]
+
+
+class RecommendOut(_Answer):
+    """A list of recommendations."""
+
+    request_id: str
+    release: str
+    user_id: str | None
+    history_length: int
+    items: list[Suggested]
+    parts: Parts
+    milliseconds: dict[str, float]
+
+
+class Found(Card):
+    """One search result."""
+
+    rank: int
+    score: float
+    matched: list[str] = Field(description="`words`, `meaning` or both.")
+
+
+class SearchOut(_Answer):
+    """Search results, best first."""
+
+    request_id: str
+    query: str
+    items: list[Found]
+    milliseconds: dict[str, float]
+
+
+class Refused(Refusal):
+    """An event that was not logged."""
+
+    index: int = Field(description="Its place in the request, from 0.")
+
+
+class EventsOut(_Answer):
+    """What became of the events. Those accepted are on the disk, and count from the next request on."""
+
+    accepted: int
+    duplicates: int
+    refused: list[Refused]
+    last_offset: int
+
+
+class Scored(Card):
+    """A related item."""
+
+    score: float
+
+
+class ItemOut(Card):
+    """An item, and what is near it."""
+
+    events: int = Field(description="Training events.")
+    similar: list[Scored] = Field(description="By content.")
+    bought_with: list[Scored] = Field(description="By what the same users chose.")
+
+
+class UserShort(_Answer):
+    """A user in a list; `recent` are titles, newest first."""
+
+    user_id: str
+    events: int
+    recent: list[str]
+
+
+class UsersOut(_Answer):
+    """Users that match, of `total`."""
+
+    users: list[UserShort]
+    total: int
+
+
+class Did(Card):
+    """One event of a user."""
+
+    event: str | None
+    timestamp: int | None
+    live: bool = Field(description="Whether it came after the release was made.")
+
+
+class UserOut(_Answer):
+    """A user's past, newest first. What concerns hidden items is left out, as the models do not see it."""
+
+    user_id: str
+    known: bool = Field(description="Whether the user was in training.")
+    events: int
+    history: list[Did]
+    hidden: list[str] = Field(description="Items hidden or disliked, newest first.")
+    liked: list[str]
+
+
+class Share(_Answer):
+    """A category and its share of the items, 0..1."""
+
+    name: str
+    share: float
+
+
+class Branch(_Answer):
+    """One code that may come next."""
+
+    code: int
+    items: int
+    words: list[str]
+    categories: list[Share]
+    examples: list[str]
+
+
+class CodesOut(_Answer):
+    """The part of the semantic-ID tree below a prefix. `leaves` only where there are few."""
+
+    prefix: list[int]
+    levels: int
+    items: int
+    words: list[str]
+    categories: list[Share]
+    children: list[Branch]
+    leaves: list[Card] | None = None
+
+
+class FigureOut(_Answer):
+    """A figure of the report."""
+
+    name: str
+    caption: str
+    alt: str
+
+
+class ReportOut(_Answer):
+    """The evaluation that came with the release."""
+
+    model_config = ConfigDict(extra="allow")
+
+    title: str
+    rows: list[dict[str, Any]]
+    verdicts: list[str]
+    figures: list[FigureOut]
+
+
+class HealthOut(_Answer):
+    """What is being served."""
+
+    status: Literal["ready"]
+    release: str
+    created: str
+    dataset: str
+    items: int
+    users: int
+    models: list[str]
+    events_logged: int
+    version: str

@@ -1,0 +1,68 @@
+"""The HTTP application: routes, console, metrics, errors."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+from anyio import to_thread
+from fastapi import FastAPI
+from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
+from starlette.middleware.gzip import GZipMiddleware
+from starlette.requests import Request
+from starlette.responses import Response
+
+from penchant import __version__
+from penchant.pipeline.release import Release
+from penchant.serve.body_limit import BodyLimit
+from penchant.serve.console import Console
+from penchant.serve.event_log import EventLog
+from penchant.serve.refusals import add_handlers
+from penchant.serve.routes import catalogue, events, recommend, report, users
+from penchant.serve.service import Service
+from penchant.serve.telemetry import Telemetry
+
+_SMALL = 1024  # bytes of an answer that is not worth packing
+
+
+def create_app(release: Release, *, log: EventLog) -> FastAPI:
+    """The application that serves ``release`` and writes to ``log``.
+
+    Model calls run in threads, a few for each core: more would only make all of them late.
+    """
+    service = Service.of(release, log)
+
+    @asynccontextmanager
+    async def lifespan(app: FastAPI) -> AsyncIterator[None]:
+        to_thread.current_default_thread_limiter().total_tokens = 4 + 2 * (os.cpu_count() or 1)
+        yield
+
+    app = FastAPI(
+        title="Penchant",
+        version=__version__,
+        description="Recommendations and search over one release. Every error has the shape `{error: {value, rule, remedy}}`.",
+        lifespan=lifespan,
+        docs_url=None,  # they would load scripts from another server
+        redoc_url=None,
+        redirect_slashes=False,
+    )
+    app.state.service = service
+    add_handlers(app)
+    for part in (recommend, events, users, catalogue, report):
+        app.include_router(part.routes)
+    console = Console()
+
+    async def home(request: Request) -> Response:
+        return await console.get_response("index.html", request.scope)
+
+    async def metrics(request: Request) -> Response:
+        return Response(generate_latest(service.metrics.registry), media_type=CONTENT_TYPE_LATEST)
+
+    app.add_route("/", home, methods=["GET"], include_in_schema=False)
+    app.add_route("/metrics", metrics, methods=["GET"], include_in_schema=False)
+    app.mount("/console", console)
+    app.add_middleware(BodyLimit)
+    app.add_middleware(GZipMiddleware, minimum_size=_SMALL, compresslevel=5)
+    app.add_middleware(Telemetry, metrics=service.metrics)
+    return app

@@ -1,0 +1,98 @@
+"""What the service accepts: exact, so that the OpenAPI description can be believed."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any, Literal
+
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Discriminator, Field, StringConstraints, Tag
+from pydantic_core import PydanticCustomError
+
+#: Most items of a list, events of a batch, and events of a history that is passed along.
+MOST_ITEMS, MOST_EVENTS, MOST_HISTORY = 200, 1_000, 5_000
+#: 1 January 2100, UTC: later times are milliseconds by mistake.
+LATEST_TIME = 4_102_444_800
+
+
+def _trimmed(query: str) -> str:
+    trimmed = query.strip()
+    if not trimmed:
+        raise PydanticCustomError("blank", "a query needs more than blanks")
+    return trimmed
+
+
+Id = Annotated[
+    str,
+    StringConstraints(min_length=1, max_length=512, pattern=r"^[^\x00-\x1f\x7f]+$"),
+    Field(description="No control characters.", examples=["196"]),
+]
+Action = Literal["view", "click", "cart", "purchase", "rating", "review", "search", "play", "like", "dislike", "hide", "undo"]
+Whole = Annotated[
+    int, BeforeValidator(lambda value: int(value) if isinstance(value, float) and value.is_integer() else value)
+]  # 5.0 is 5 in JSON
+Timestamp = Annotated[Whole, Field(ge=0, le=LATEST_TIME, description="UTC seconds.")]
+Query = Annotated[
+    str, StringConstraints(min_length=1, max_length=512), AfterValidator(_trimmed), Field(json_schema_extra={"pattern": r"\S"})
+]
+Value = Annotated[float, Field(allow_inf_nan=False, description="Rating, price or quantity.")]
+
+
+class _Request(BaseModel):
+    model_config = ConfigDict(extra="forbid", strict=True, frozen=True)
+
+
+class EventIn(_Request):
+    """One thing a user did. `undo` takes back the user's newest like, dislike or hide of the item."""
+
+    event_id: Id | None = Field(default=None, description="Your own id: sent twice, it counts once. Made by the server if null.")
+    user_id: Id = Field(description="Known or new.")
+    item_id: Id
+    event: Action
+    timestamp: Timestamp | None = Field(default=None, description="UTC seconds, at most a day ahead; null is now.")
+    value: Value | None = None
+
+
+class EventsIn(_Request):
+    """Events to log, in order."""
+
+    events: list[EventIn] = Field(min_length=1, max_length=MOST_EVENTS)
+
+
+class PastEvent(_Request):
+    """One event of a history that is passed along. Fields that are only logged may stay in: they are not looked at."""
+
+    item_id: Id
+    event: Action | None = None
+    timestamp: Timestamp | None = Field(
+        default=None, description="If all events have one, they are put in time order; else taken as given."
+    )
+    event_id: Id | None = None
+    user_id: Id | None = None
+    value: Value | None = None
+
+
+def _form(value: Any) -> str:
+    return "<id>" if isinstance(value, str) else "<event>"
+
+
+#: An event, or an item id alone. The tags are for the choice only; they never leave the server.
+History = Annotated[Annotated[PastEvent, Tag("<event>")] | Annotated[Id, Tag("<id>")], Discriminator(_form)]
+
+
+class RecommendIn(_Request):
+    """Whom to recommend for: a user, a history, a user with further events, or nobody in particular."""
+
+    user_id: Id | None = Field(default=None, description="Known or new; null with no events gives what is popular.")
+    events: list[History] | None = Field(default=None, max_length=MOST_HISTORY, description="Oldest first. They are not logged.")
+    k: Whole = Field(default=20, ge=1, le=MOST_ITEMS, description="Length of the list, at most the catalogue's.")
+    model: Annotated[str, StringConstraints(min_length=1, max_length=100)] | None = Field(
+        default=None, description="One of `/v1/health`'s models; null merges them."
+    )
+    exclude_seen: bool = Field(default=True, description="Leave out what the history holds.")
+
+
+class SearchIn(_Request):
+    """A query in plain words."""
+
+    query: Query = Field(description="Blanks around it are dropped.", examples=["space adventure"])
+    k: Whole = Field(default=20, ge=1, le=MOST_ITEMS)
+    user_id: Id | None = Field(default=None, description="Items this user hid are left out.")

@@ -1,0 +1,64 @@
+"""The catalogue: one item and what is near it, and the tree of semantic IDs."""
+
+from __future__ import annotations
+
+from typing import Annotated, cast
+
+import numpy as np
+from fastapi import Path, Query
+
+from penchant.contracts import Scorer, TopK
+from penchant.data.histories import Histories
+from penchant.items.code_tree import describe_prefix
+from penchant.ranking import exclude_, top_k
+from penchant.serve.answers import Card, CodesOut, ItemOut, Scored
+from penchant.serve.refusals import refusals
+from penchant.serve.requests import Id
+from penchant.serve.routes.base import router
+from penchant.serve.service import Held, Service
+
+routes = router("catalogue")
+_NEAR = 10  # related items shown
+_FEW = 50  # items below a prefix that are shown one by one
+_TOGETHER = "item-knn"  # the model that knows what the same users chose
+
+
+@routes.get("/items/{item_id:path}", responses=refusals(404))
+def item(item_id: Annotated[Id, Path()], service: Held) -> ItemOut:
+    """An item, items of like content, and items that the same users chose."""
+    space = service.release.space
+    code = space.catalog.items.code(item_id, "item_id")
+    similar, together = [], []
+    near = min(_NEAR, len(space.catalog) - 1)
+    if near:
+        similar = _scored(service, service.search.vector.neighbours(np.array([code]), near))
+        if _TOGETHER in service.release.models:
+            alone = Histories.of([[code]])
+            scores = cast(Scorer, service.release.models[_TOGETHER]).score(alone)
+            together = _scored(service, top_k(exclude_(scores, alone), near))
+    (card,) = service.cards.of([code])
+    return ItemOut(**card, events=int(space.events[code]), similar=similar, bought_with=together)
+
+
+@routes.get("/codes")
+def codes(
+    service: Held,
+    prefix: Annotated[
+        str,
+        Query(max_length=200, pattern=r"^([0-9]{1,9}(,[0-9]{1,9})*)?$", description="Codes with commas between them.", examples=["12,7"]),
+    ] = "",
+) -> CodesOut:
+    """The tree of semantic IDs below a prefix."""
+    wanted = tuple(int(code) for code in prefix.split(",") if code)
+    node = describe_prefix(service.release.space, wanted)
+    leaves = None
+    if node["items"] <= _FEW:
+        below = (service.release.space.codes[1:, : len(wanted)] == wanted).all(axis=1)
+        leaves = [Card(**card) for card in service.cards.of(np.flatnonzero(below) + 1)]
+    return CodesOut(**{**node, "leaves": leaves})
+
+
+def _scored(service: Service, found: TopK) -> list[Scored]:
+    """Row 0 of a ranking as cards, as far as it has something to say for them."""
+    items, scores = found.items[0][found.scores[0] > 0], found.scores[0][found.scores[0] > 0]
+    return [Scored(**card, score=float(score)) for card, score in zip(service.cards.of(items), scores, strict=True)]

@@ -1,0 +1,101 @@
+"""Recommendations and search."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Sequence
+
+import numpy as np
+
+from penchant.data.catalog import Catalog
+from penchant.pipeline.recommender import Suggestion
+from penchant.serve.answers import Cause, Found, Parts, RecommendOut, SearchOut, Suggested, Why
+from penchant.serve.cards import Cards
+from penchant.serve.refusals import refusals
+from penchant.serve.requests import PastEvent, RecommendIn, SearchIn
+from penchant.serve.routes.base import router
+from penchant.serve.service import Held, RequestId, Service
+from penchant.serve.state import Past, Person
+
+routes = router("lists")
+
+
+@routes.post("/recommend", responses=refusals(404))
+def recommend(asked: RecommendIn, service: Held, request_id: RequestId) -> RecommendOut:
+    """Recommend for a user, for any history that is passed along, or for nobody in particular."""
+    started = time.perf_counter()
+    person = _person(asked, service)
+    read = time.perf_counter()
+    k = asked.k if "k" in asked.model_fields_set else min(asked.k, len(service.release.space.catalog))
+    found = service.recommender.recommend(
+        history=None if person is None else person.history,
+        k=k,
+        model=asked.model,
+        exclude_seen=asked.exclude_seen,
+        hidden=() if person is None else person.hidden,
+    )
+    for part in found.missing:
+        service.metrics.missing.labels(part).inc()
+    ranked = time.perf_counter()
+    items = _suggested(found.suggestions, service.cards)
+    ended = time.perf_counter()
+    stages = {name: spent for name, spent in found.milliseconds.items() if name != "total"}
+    return RecommendOut(
+        request_id=request_id,
+        release=service.release.id,
+        user_id=asked.user_id,
+        history_length=found.history_length,
+        items=items,
+        parts=Parts(used=list(found.used), missing=list(found.missing)),
+        milliseconds={"history": (read - started) * 1e3, **stages, "cards": (ended - ranked) * 1e3, "total": (ended - started) * 1e3},
+    )
+
+
+@routes.post("/search")
+def search(asked: SearchIn, service: Held, request_id: RequestId) -> SearchOut:
+    """Search the catalogue by words and by meaning."""
+    started = time.perf_counter()
+    hidden = () if asked.user_id is None else service.state.person(asked.user_id).hidden
+    k = min(asked.k, len(service.release.space.catalog))
+    found = service.search.search(asked.query, k, exclude=np.array(hidden, np.int32))
+    searched = time.perf_counter()
+    rows = zip(service.cards.of(found.items), found.scores, found.matched, strict=True)
+    items = [
+        Found(**card, rank=rank, score=float(score), matched=list(matched)) for rank, (card, score, matched) in enumerate(rows, start=1)
+    ]
+    ended = time.perf_counter()
+    spent = {"search": (searched - started) * 1e3, "cards": (ended - searched) * 1e3, "total": (ended - started) * 1e3}
+    return SearchOut(request_id=request_id, query=asked.query, items=items, milliseconds=spent)
+
+
+def _person(asked: RecommendIn, service: Service) -> Person | None:
+    if asked.events is None:
+        return None if asked.user_id is None else service.state.person(asked.user_id)
+    events = _past(asked.events, service.release.space.catalog, now=None if asked.user_id is None else int(time.time()))
+    return service.state.with_events(asked.user_id, events)
+
+
+def _past(events: Sequence[PastEvent | str], catalog: Catalog, now: int | None) -> Past:
+    rows = [PastEvent(item_id=event) if isinstance(event, str) else event for event in events]
+    codes = [catalog.items.code(row.item_id, "item_id") for row in rows]
+    return Past.of(
+        [(code, row.event, now if row.timestamp is None else row.timestamp) for code, row in zip(codes, rows, strict=True)], live=True
+    )
+
+
+def _suggested(suggestions: Sequence[Suggestion], cards: Cards) -> list[Suggested]:
+    because = sorted({code for one in suggestions for code in one.reason.because})
+    causes = {
+        code: Cause(item_id=item_id, title=title)
+        for code, item_id, title in zip(because, cards.ids(because), cards.titles(because), strict=True)
+    }
+    return [
+        Suggested(
+            **card,
+            rank=rank,
+            score=one.score,
+            sources=list(one.sources),
+            reason=Why(text=one.reason.text, because=[causes[code] for code in one.reason.because]),
+        )
+        for rank, (card, one) in enumerate(zip(cards.of([one.item for one in suggestions]), suggestions, strict=True), start=1)
+    ]

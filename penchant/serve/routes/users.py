@@ -1,0 +1,54 @@
+"""Users: finding one, and what they did."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import numpy as np
+from fastapi import Path, Query
+
+from penchant.data.schema import ACTIONS
+from penchant.serve.answers import Did, UserOut, UserShort, UsersOut
+from penchant.serve.directory import RECENT
+from penchant.serve.refusals import refusals
+from penchant.serve.requests import Id
+from penchant.serve.routes.base import router
+from penchant.serve.service import Held
+
+routes = router("users")
+
+
+@routes.get("/users")
+def users(
+    service: Held,
+    search: Annotated[str, Query(max_length=200, description="A part of the id, or of a title among the newest items.")] = "",
+    limit: Annotated[int, Query(ge=1, le=100)] = 20,
+) -> UsersOut:
+    """Users of the release, and those who came since."""
+    found, total = service.directory.search(search, limit)
+    rows = []
+    for user_id in found:
+        past = service.state.person(user_id).past
+        rows.append(UserShort(user_id=user_id, events=len(past), recent=service.cards.titles(past.items[-RECENT:][::-1])))
+    return UsersOut(users=rows, total=total)
+
+
+@routes.get("/users/{user_id:path}", responses=refusals(404))
+def user(
+    user_id: Annotated[Id, Path()], service: Held, limit: Annotated[int, Query(ge=0, le=1000, description="Events to show.")] = 50
+) -> UserOut:
+    """What a user did, newest first. Anybody may start, so an unknown user has an empty past."""
+    person = service.state.person(user_id)
+    newest = person.past.take(np.arange(max(0, len(person.past) - limit), len(person.past)))
+    rows = zip(service.cards.of(newest.items), newest.actions.tolist(), newest.times.tolist(), newest.live.tolist(), strict=True)
+    history = [
+        Did(**card, event=ACTIONS[action] or None, timestamp=when if when >= 0 else None, live=live) for card, action, when, live in rows
+    ]
+    return UserOut(
+        user_id=user_id,
+        known=person.known,
+        events=len(person.past),
+        history=history[::-1],
+        hidden=service.cards.ids(person.hidden),
+        liked=service.cards.ids(person.liked),
+    )

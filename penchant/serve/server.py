@@ -1,0 +1,98 @@
+"""Running the service in this process."""
+
+from __future__ import annotations
+
+import errno
+import os
+import socket
+from pathlib import Path
+
+import torch
+import uvicorn
+
+from penchant.core.errors import InputError, require
+from penchant.core.progress import note, stage
+from penchant.pipeline.release import load_release
+from penchant.serve.app import create_app
+from penchant.serve.event_log import EventLog
+
+LOG_NAME = "events.sqlite"
+_PATIENCE = 5  # seconds that running requests have at the end
+
+
+def serve(release_folder: Path, *, host: str = "127.0.0.1", port: int = 8000, data_dir: Path) -> None:
+    """Serve a release until Ctrl-C or a termination signal.
+
+    Args:
+        release_folder: What ``write_release`` wrote. It is verified before anything is bound.
+        host: Address to listen at; ``0.0.0.0`` for all (the service asks for no password).
+        port: 0 for any that is free.
+        data_dir: Where the event log lies.
+
+    Raises:
+        ArtifactError: The release or the event log is damaged.
+        StorageError: The event log cannot be written.
+        InputError: The address cannot be listened at.
+    """
+    require(0 <= port <= 65_535, f"port={port}", "ports are 0 to 65535", "pass another port")
+    with stage(f"Loading {release_folder}"):
+        release = load_release(Path(release_folder))
+        log = EventLog(Path(data_dir) / LOG_NAME)
+    try:
+        # One history at a time is too little work to share among cores; requests share them instead.
+        torch.set_num_threads(1)
+        app = create_app(release, log=log)
+        with bound(host, port) as listener:
+            found = listener.getsockname()[1]
+            config = uvicorn.Config(app, log_level="warning", access_log=False, server_header=False, timeout_graceful_shutdown=_PATIENCE)
+            _Server(config, f"Penchant serves {release.settings.dataset} at {address(host, found)} (Ctrl-C ends)").run(sockets=[listener])
+    except KeyboardInterrupt:  # uvicorn has ended all requests before it passes this on
+        pass
+    finally:
+        log.close()
+    note("The server has ended")
+
+
+class _Server(uvicorn.Server):
+    """Says where it listens, once it does."""
+
+    def __init__(self, config: uvicorn.Config, greeting: str) -> None:
+        super().__init__(config)
+        self._greeting = greeting
+
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        await super().startup(sockets)
+        if self.started:
+            note(self._greeting)
+
+
+def bound(host: str, port: int) -> socket.socket:
+    """A socket bound to the address.
+
+    Raises:
+        InputError: It is taken, not allowed, or not of this machine.
+    """
+    try:
+        family, kind, protocol, _, place = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)[0]
+        listener = socket.socket(family, kind, protocol)
+    except (OSError, UnicodeError) as error:
+        raise InputError(f"host={host!r}", f"no address of this machine ({error})", "pass 127.0.0.1, or 0.0.0.0 for all") from error
+    try:
+        if os.name == "posix":  # an ended server's address is free at once; elsewhere the option means something else
+            listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        listener.bind(place)
+    except OSError as error:
+        listener.close()
+        remedies = {
+            errno.EADDRINUSE: "end what listens there, or pass another port (0 for any free one)",
+            errno.EACCES: "pass a port from 1024 on",
+        }
+        remedy = remedies.get(error.errno or 0, "pass 127.0.0.1, or 0.0.0.0 for all, and another port")
+        raise InputError(f"{host}:{port}", f"the address cannot be listened at ({os.strerror(error.errno or 0)})", remedy) from error
+    return listener
+
+
+def address(host: str, port: int) -> str:
+    """The address for a browser on this machine."""
+    shown = {"0.0.0.0": "localhost", "::": "localhost"}.get(host, host)
+    return f"http://{f'[{shown}]' if ':' in shown else shown}:{port}/"

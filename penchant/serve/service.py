@@ -1,0 +1,66 @@
+"""All that the routes work with, made once from a release."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Annotated
+
+from fastapi import Depends, Request
+
+from penchant.data.histories import Histories
+from penchant.pipeline.recommender import Recommender
+from penchant.pipeline.release import Release
+from penchant.search.hybrid import HybridSearch
+from penchant.serve.cards import Cards
+from penchant.serve.directory import Directory
+from penchant.serve.event_log import EventLog
+from penchant.serve.state import LiveState
+from penchant.serve.telemetry import Metrics
+
+
+@dataclass(frozen=True)
+class Service:
+    """The parts of a running server."""
+
+    release: Release
+    log: EventLog
+    state: LiveState
+    recommender: Recommender
+    search: HybridSearch
+    cards: Cards
+    directory: Directory
+    metrics: Metrics
+
+    @classmethod
+    def of(cls, release: Release, log: EventLog) -> Service:
+        """Build the parts, and call each once, so that the first visitor need not wait for tables made on first use."""
+        catalog = release.space.catalog
+        service = cls(
+            release=release,
+            log=log,
+            state=LiveState(catalog, release.users, release.histories, log),
+            recommender=release.recommender(),
+            search=HybridSearch(release.space, release.encoder),
+            cards=Cards(release.space),
+            directory=Directory(release.users, release.histories, catalog.titles(), log),
+            metrics=Metrics(),
+        )
+        one = Histories.of([[1]])
+        for name in (None, *release.models):
+            service.recommender.recommend(history=one, k=1, model=name)
+        service.search.search(catalog.titles()[0], 1)
+        return service
+
+
+async def _held(request: Request) -> Service:  # async: called in place, not in a thread
+    return request.app.state.service
+
+
+Held = Annotated[Service, Depends(_held)]
+
+
+async def _request_id(request: Request) -> str:
+    return request.state.request_id
+
+
+RequestId = Annotated[str, Depends(_request_id)]

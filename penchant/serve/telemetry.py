@@ -1,0 +1,84 @@
+"""Around every request: an id, a measured time, headers that browsers obey, and a last answer when all else fails."""
+
+from __future__ import annotations
+
+import logging
+import re
+import time
+import uuid
+
+from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
+from starlette.datastructures import Headers, MutableHeaders
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from penchant.serve.refusals import refuse
+
+_log = logging.getLogger("penchant.serve")
+_ID = re.compile(r"[A-Za-z0-9._-]{1,64}")
+_METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
+_SECONDS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 10.0)
+_HEADERS = {
+    "content-security-policy": "default-src 'self'; base-uri 'none'; form-action 'self'; frame-ancestors 'none'; object-src 'none'",
+    "x-content-type-options": "nosniff",
+    "referrer-policy": "no-referrer",
+    "x-frame-options": "DENY",
+    "cross-origin-opener-policy": "same-origin",
+}
+
+
+class Metrics:
+    """What Prometheus may ask, in a registry of its own."""
+
+    def __init__(self) -> None:
+        self.registry = to = CollectorRegistry()
+        self.requests = Counter("penchant_requests_total", "HTTP requests.", ["method", "route", "status"], registry=to)
+        self.seconds = Histogram("penchant_request_seconds", "Time to the end of an answer.", ["route"], buckets=_SECONDS, registry=to)
+        self.running = Gauge("penchant_requests_running", "Requests being answered.", registry=to)
+        self.events = Counter("penchant_events_total", "Events sent to the log.", ["outcome"], registry=to)
+        self.missing = Counter("penchant_parts_missing_total", "Answers that were made without a part.", ["part"], registry=to)
+
+
+class Telemetry:
+    """The outermost middleware."""
+
+    def __init__(self, app: ASGIApp, metrics: Metrics) -> None:
+        self.app, self.metrics = app, metrics
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "http":
+            await self.app(scope, receive, send)
+            return
+        started, status = time.perf_counter(), 0
+        given = Headers(scope=scope).get("x-request-id", "")
+        scope.setdefault("state", {})["request_id"] = request_id = given if _ID.fullmatch(given) else uuid.uuid4().hex
+
+        async def marked(message: Message) -> None:
+            nonlocal status
+            if message["type"] == "http.response.start":
+                status = message["status"]
+                headers = MutableHeaders(scope=message)
+                headers["x-request-id"] = request_id
+                headers.setdefault("cache-control", "no-store")
+                for name, value in _HEADERS.items():
+                    headers.setdefault(name, value)
+            await send(message)
+
+        with self.metrics.running.track_inprogress():
+            try:
+                await self.app(scope, receive, marked)
+            except Exception:
+                _log.exception("request %s failed", request_id)
+                if status:
+                    raise  # half an answer was sent: the connection must break
+                answer = refuse(
+                    500, f"request {request_id}", "the server failed on it", "look for this id in the server's log, and report it"
+                )
+                await answer(scope, receive, marked)
+        self._count(scope, status, time.perf_counter() - started)
+
+    def _count(self, scope: Scope, status: int, seconds: float) -> None:
+        # Templates, not addresses: as many as there are routes, whatever is asked for.
+        route = getattr(scope.get("route"), "path", None) or ("console" if status < 400 else "none")
+        method = scope["method"] if scope["method"] in _METHODS else "other"
+        self.metrics.requests.labels(method, route, str(status)).inc()
+        self.metrics.seconds.labels(route).observe(seconds)
