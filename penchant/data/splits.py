@@ -135,7 +135,12 @@ def global_temporal(
         rule = f"at the times that leave {_percent(shares)} of the events"
     else:
         rule = "at given times"
-    require(valid_from < test_from, f"valid_from={valid_from}, test_from={test_from}", "validation comes before test", "pass valid_from<test_from")
+    require(
+        valid_from < test_from,
+        f"valid_from={valid_from}, test_from={test_from}",
+        "validation comes before test",
+        "pass valid_from<test_from",
+    )
     train = whole.where(whole.times < valid_from)
     before_test = whole.where(whole.times < test_from)
     valid, valid_left = _targets(train, whole.where((whole.times >= valid_from) & (whole.times < test_from)), min_history)
@@ -167,20 +172,24 @@ def cold_items(dataset: Dataset, *, share: float = 0.1, seed: int = 0, min_histo
     whole = dataset.histories
     known = np.unique(whole.items)
     count = max(2, round(len(known) * share))
-    require(count < len(known), f"{len(known)} items with events", f"{count} are to be held out", "use a larger data set or a smaller share")
+    require(
+        count < len(known), f"{len(known)} items with events", f"{count} are to be held out", "use a larger data set or a smaller share"
+    )
     chosen = generator(seed, count).permutation(known)[:count]
     is_valid, is_test = np.zeros(dataset.num_items + 1, bool), np.zeros(dataset.num_items + 1, bool)
     is_valid[chosen[: count // 2]] = True
     is_test[chosen[count // 2 :]] = True
     warm = ~(is_valid | is_test)[whole.items]
     (valid, valid_left), (test, test_left) = (
-        _targets(whole.where(warm & (whole.places < _first(whole, held[whole.items])[whole.rows])), whole.where(held[whole.items]), min_history)
+        _targets(
+            whole.where(warm & (whole.places < _first(whole, held[whole.items])[whole.rows])), whole.where(held[whole.items]), min_history
+        )
         for held in (is_valid, is_test)
     )
     return _split(
         dataset,
-        f"Cold items: {count // 2:,} items held out for validation and {count - count // 2:,} for test (seed {seed}), with all their events; "
-        f"a user is asked for those items after the first of them; {valid_left:,} users of validation and {test_left:,} of test "
+        f"Cold items: {count // 2:,} items held out for validation and {count - count // 2:,} for test (seed {seed}), "
+        f"with all their events; a user is asked for those items after the first of them; {valid_left:,} users of validation and {test_left:,} of test "
         f"with fewer than {min_history} earlier events are not asked.",
         whole.where(warm),
         valid,
@@ -235,7 +244,9 @@ def _require_times(dataset: Dataset, what: str, remedy: str) -> None:
 
 def _require_shares(shares: Shares) -> None:
     right = len(shares) == 3 and min(shares) > 0 and abs(sum(shares) - 1) < 1e-6
-    require(right, f"shares={shares}", "shares of training, validation and test are positive and sum to 1", "pass for example (0.8, 0.1, 0.1)")
+    require(
+        right, f"shares={shares}", "shares of training, validation and test are positive and sum to 1", "pass for example (0.8, 0.1, 0.1)"
+    )
 
 
 def _percent(shares: Shares) -> str:
