@@ -190,7 +190,7 @@ def _canvas(panels: int, height: float) -> tuple[Canvas, list[Axes]]:
 
 def _legend(canvas: Canvas, axes: Axes) -> None:
     handles, labels = axes.get_legend_handles_labels()
-    canvas.legend(handles, labels, loc="outside lower center", ncols=min(5, len(labels)))
+    canvas.legend(handles, labels, loc="outside lower center", ncols=min(4, len(labels)))
 
 
 def _whiskers(values: Sequence[Interval]) -> np.ndarray:
