@@ -50,6 +50,7 @@ class JobSettings(Settings):
     tandem_training: TrainSettings = TrainSettings()
     sasrec_training: TrainSettings = TrainSettings()
     ease_l2: tuple[float, ...] = (50.0, 200.0, 800.0)
+    ease_items: int = Field(default=12_500, ge=1, description="items EASE looks at, the most popular ones; its cost is cubic")
     negatives: int = Field(default=1024, ge=1, description="sampled negatives, for catalogues too large for the full softmax")
     beam: int = Field(default=50, ge=1)
     ks: tuple[int, ...] = (5, 10, 20, 50)
@@ -74,13 +75,14 @@ def for_dataset(dataset: Dataset, *, seed: int = 0) -> JobSettings:
     )
     large = items > FULL_SOFTMAX_ITEMS
     if large:
-        training = training.but(epochs=3, tokens=8192, validate_every=1)
+        training = training.but(epochs=2, tokens=8192, validate_every=1)
     return JobSettings(
         codebook=int(np.clip(2 ** round(np.log2(max(2, items / 32))), 16, 256)),
         tandem=TandemSettings(width=width, heads=width // 32, dropout=dropout, max_len=max_len),
         sasrec=SASRecSettings(width=width, heads=width // 32, dropout=dropout, max_len=max_len, temperature=0.07),
         tandem_training=training,
         sasrec_training=training,
+        ease_l2=(200.0,) if large else (50.0, 200.0, 800.0),
         seed=seed,
     )
 
@@ -148,7 +150,9 @@ def train_all(dataset: Dataset, split: Split, space: ItemSpace, settings: JobSet
 
     popularity = timed("Popularity", lambda: Popularity.fit(split.train, items))
     knn = timed("Item-kNN", lambda: item_knn(split.train, items))
-    linear = timed("EASE", lambda: best_on(valid, (ease(split.train, items, l2=l2) for l2 in settings.ease_l2)))
+    linear = timed(
+        "EASE", lambda: best_on(valid, (ease(split.train, items, l2=l2, max_items=settings.ease_items) for l2 in settings.ease_l2))
+    )
     runs: dict[str, TrainingRun] = {}
 
     def trained(name: str, model: SASRec | Tandem, how: TrainSettings) -> None:
