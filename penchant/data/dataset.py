@@ -11,6 +11,7 @@ from functools import cached_property
 import numpy as np
 import polars as pl
 
+from penchant.core.errors import InputError
 from penchant.data.catalog import Catalog
 from penchant.data.histories import Histories
 from penchant.data.schema import ACTION_CODE, EVENTS, OTHER_ACTION, action_code
@@ -126,7 +127,7 @@ def _nulls_last(column: pl.Series) -> np.ndarray:
     """int64[E], a sort key of a column of integers."""
     numbers = column.cast(pl.Int64)
     highest = numbers.max()
-    return numbers.fill_null(highest + 1 if isinstance(highest, int) else 0).to_numpy()
+    return numbers.fill_null(min(highest, 2**63 - 2) + 1 if isinstance(highest, int) else 0).to_numpy()
 
 
 def _stable_order(keys: list[np.ndarray]) -> np.ndarray:
@@ -154,8 +155,14 @@ def history_of(
 
     Raises:
         UnknownIdError: An item is not in the catalogue.
+        InputError: An event names no item, or its time is not a whole number.
     """
     rows = [{"item_id": event} if isinstance(event, str) else event for event in events]
+    for row in rows:  # plain ifs: this runs in every request, and messages are made only when needed
+        if not isinstance(row.get("item_id"), str):
+            raise InputError(f"event={row!r}", "every event names an item, by an id that is a text", 'pass "item_id"')
+        if not isinstance(row.get("timestamp"), (int, np.integer, type(None))):
+            raise InputError(f"timestamp={row['timestamp']!r}", "times are whole UTC seconds", "pass an integer, or none")
     codes = np.array([catalog.items.code(row["item_id"], "item_id") for row in rows], np.int32)
     times = [row.get("timestamp") for row in rows]
     timed = len(times) > 0 and all(time is not None for time in times)

@@ -46,22 +46,29 @@ class Histories:
         domains: Sequence[Sequence[int] | np.ndarray] | None = None,
         users: Sequence[int] | np.ndarray | None = None,
     ) -> Histories:
-        """From one list of item codes a row. Without ``times`` the histories are ordered but not timed."""
+        """From one list of item codes a row. Without ``times`` the histories are ordered but not timed.
+
+        Raises:
+            InputError: ``actions``, ``times`` or ``domains`` do not have one value an event, row by row, or ``users``
+                not one a row.
+        """
         lengths = np.fromiter((len(row) for row in lists), dtype=np.int64, count=len(lists))
         offsets = np.concatenate([np.zeros(1, np.int64), np.cumsum(lengths)])
 
         def flat(rows: Sequence[Sequence[int] | np.ndarray] | None, dtype: type, default: np.ndarray) -> np.ndarray:
             if rows is None:
                 return default.astype(dtype)
-            joined = np.concatenate([np.asarray(row, dtype) for row in rows]) if len(rows) else np.zeros(0, dtype)
+            given = np.fromiter((len(row) for row in rows), dtype=np.int64, count=len(rows))
             require(
-                len(joined) == offsets[-1],
-                f"{len(joined)} values for {offsets[-1]} events",
-                "one value an event",
+                np.array_equal(given, lengths),
+                f"{given.sum()} values in {len(given)} rows for {offsets[-1]} events in {len(lengths)}",
+                "one value an event, row by row",
                 "pass lists of equal lengths",
             )
-            return joined
+            return np.concatenate([np.asarray(row, dtype) for row in rows]) if len(rows) else np.zeros(0, dtype)
 
+        owners = np.zeros(len(lists), np.int32) if users is None else np.asarray(users, np.int32)
+        require(len(owners) == len(lists), f"{len(owners)} users for {len(lists)} rows", "one user a row", "pass as many users as lists")
         zeros = np.zeros(offsets[-1], np.int64)
         order = np.arange(offsets[-1]) - np.repeat(offsets[:-1], lengths)
         return cls(
@@ -70,7 +77,7 @@ class Histories:
             actions=flat(actions, np.int8, zeros),
             times=flat(times, np.int64, order),
             domains=flat(domains, np.int16, zeros),
-            users=np.zeros(len(lists), np.int32) if users is None else np.asarray(users, np.int32),
+            users=owners,
             timed=times is not None,
         )
 

@@ -189,8 +189,8 @@ def cold_items(dataset: Dataset, *, share: float = 0.1, seed: int = 0, min_histo
     return _split(
         dataset,
         f"Cold items: {count // 2:,} items held out for validation and {count - count // 2:,} for test (seed {seed}), "
-        f"with all their events; a user is asked for those items after the first of them; {valid_left:,} users of validation and {test_left:,} of test "
-        f"with fewer than {min_history} earlier events are not asked.",
+        "with all their events; a user is asked for those items after the first of them; "
+        f"{valid_left:,} users of validation and {test_left:,} of test with fewer than {min_history} earlier events are not asked.",
         whole.where(warm),
         valid,
         test,

@@ -65,4 +65,4 @@ class Vocabulary:
         """Ids of codes in 1..N. Code 0 decodes to the empty string."""
         flat = np.asarray(codes).ravel()
         taken = self.ids.gather(np.maximum(flat.astype(np.int64) - 1, 0)).to_list() if len(self) else [""] * len(flat)
-        return [value if code else "" for value, code in zip(taken, flat, strict=True)]
+        return [value if code > 0 else "" for value, code in zip(taken, flat, strict=True)]
