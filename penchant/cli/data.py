@@ -56,6 +56,8 @@ def import_csv(
     out.mkdir(parents=True, exist_ok=True)
     loaded.validated.events.write_parquet(out / "events.parquet")
     loaded.validated.items.write_parquet(out / "items.parquet")
+    if loaded.validated.refused.height:
+        console.print(f"Refused rows and their reasons: {loaded.validated.write_quarantine(out)}")
     console.print(f"Wrote {out / 'events.parquet'} and {out / 'items.parquet'}.")
 
 

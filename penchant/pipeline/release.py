@@ -22,7 +22,8 @@ from pydantic import Field
 
 from penchant.contracts import Retriever, Scorer
 from penchant.core.artifacts import Artifact, read_artifact, write_artifact
-from penchant.core.errors import require
+from penchant.core.errors import AssetError, require
+from penchant.core.progress import note
 from penchant.core.settings import Settings
 from penchant.data.dataset import Dataset
 from penchant.data.histories import Histories
@@ -190,4 +191,10 @@ def _histories(saved: Artifact, timed: bool) -> Histories:
 
 def _encoder(saved: Artifact) -> TextEncoder | None:
     folder = saved.path / "encoder"
-    return TfidfSvd.load(folder) if folder.exists() else MiniLM.fetch()
+    if folder.exists():
+        return TfidfSvd.load(folder)
+    try:
+        return MiniLM.fetch()
+    except AssetError as error:
+        note(f"Search goes by words alone: {error}")
+        return None

@@ -16,7 +16,7 @@ from penchant.core.errors import require
 from penchant.data.histories import Histories
 from penchant.items.encoders import TextEncoder
 from penchant.items.item_space import TEXT, ItemSpace
-from penchant.search.lexical import LexicalIndex
+from penchant.search.lexical import Hits, LexicalIndex
 from penchant.search.query import check_k, clean
 from penchant.search.vector import VectorIndex
 
@@ -24,8 +24,8 @@ RRF = 60
 WORDS, MEANING = "words", "meaning"
 #: Candidates taken from each list for k results.
 POOL, LEAST_POOL = 3, 50
-#: What meaning counts while the last word is being typed: half a word means little.
-UNFINISHED = 0.3
+#: Meaning stops where the cosine falls below this share of the best one's.
+MEANING_SHARE = 0.6
 _REMEMBERED = 1024  # query vectors kept
 
 
@@ -99,12 +99,23 @@ class HybridSearch:
         lists = [hits.items[~np.isin(hits.items, hidden)], np.zeros(0, np.int32)]
         if self.vector is not None:
             near = self.vector.search(self._vector_of(text), pool, exclude=Histories.of([hidden]))
-            lists[1] = near.items[0][near.scores[0] > 0]
-        weights = (1.0, UNFINISHED if hits.unfinished else 1.0)
-        items, scores = fuse(*lists, weights=weights)
+            cosines = near.scores[0]
+            lists[1] = near.items[0][(cosines > 0) & (cosines >= MEANING_SHARE * cosines[0])]
+        items, scores = fuse(*lists, weights=_weights(hits))
         held = [set(ranking.tolist()) for ranking in lists]
         matched = [tuple(name for name, found in zip((WORDS, MEANING), held, strict=True) if item in found) for item in items[:k].tolist()]
         return SearchResult(items[:k], scores[:k], matched)
+
+
+def _weights(hits: Hits) -> tuple[float, float]:
+    """What words and meaning count. Words that all fit name something; half a word means little.
+
+    Chosen on a film catalogue of 9,125 titles: 300 titles with a letter missing or cut short (mean NDCG@10 0.894; equal
+    weights 0.872, words alone 0.902) and 93 tags that users gave (0.028; 0.029; 0.006).
+    """
+    if hits.partial:
+        return 0.5, 1.0
+    return 1.0, 0.2 if hits.unfinished else 0.5
 
 
 def fuse(*rankings: np.ndarray, weights: Sequence[float] | None = None, k: int = RRF) -> tuple[np.ndarray, np.ndarray]:

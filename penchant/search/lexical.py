@@ -45,11 +45,13 @@ class Hits:
     Attributes:
         items: int32[n], best first.
         scores: float32[n], not increasing.
+        partial: No item has most of the query's words; these have some.
         unfinished: The last word is no word of the catalogue, but the beginning of one.
     """
 
     items: np.ndarray
     scores: np.ndarray
+    partial: bool = False
     unfinished: bool = False
 
     def __len__(self) -> int:
@@ -122,13 +124,20 @@ class LexicalIndex:
             return _hits([], [])
         last = words[-1]
         clauses = [(Occur.Should, self._word(word, unfinished=word == last)) for word in words]
-        for needed in dict.fromkeys((len(words) if len(words) <= 2 else math.ceil(0.6 * len(words)), 1)):
-            wanted = Query.boolean_query(clauses, minimum_number_should_match=needed)
-            found = self._searcher.search(wanted, k, count=False, weight_by_field="popularity").hits
-            if found:
-                items = self._searcher.fast_field_values("item", [address for _, address in found])
-                return _hits(items, [score for score, _ in found], self._begins_only(last))
-        return _hits([], [])
+        most = len(words) if len(words) <= 2 else math.ceil(0.6 * len(words))
+        found = self._best(clauses, most, k)
+        partial = most > 1 and not found
+        if partial:
+            found = self._best(clauses, 1, k)
+        if not found:
+            return _hits([], [])
+        items = self._searcher.fast_field_values("item", [address for _, address in found])
+        return _hits(items, [score for score, _ in found], partial, self._begins_only(last))
+
+    def _best(self, clauses: list[tuple[Occur, Query]], needed: int, k: int) -> list:
+        """Scores and addresses of the best items that meet at least ``needed`` clauses."""
+        wanted = Query.boolean_query(clauses, minimum_number_should_match=needed)
+        return self._searcher.search(wanted, k, count=False, weight_by_field="popularity").hits
 
     def _word(self, word: str, *, unfinished: bool) -> Query:
         """Matches one word; the best field counts, the others a little."""
@@ -153,8 +162,8 @@ class LexicalIndex:
         return bool(self._searcher.search(Query.boolean_query(longer), 1, count=False).hits)
 
 
-def _hits(items: list, scores: list, unfinished: bool = False) -> Hits:
-    return Hits(np.array(items, np.int32), np.array(scores, np.float32), unfinished)
+def _hits(items: list, scores: list, partial: bool = False, unfinished: bool = False) -> Hits:
+    return Hits(np.array(items, np.int32), np.array(scores, np.float32), partial, unfinished)
 
 
 def _schema() -> tantivy.Schema:
