@@ -8,9 +8,11 @@ from typing import Annotated
 from fastapi import Depends, Request
 
 from penchant.data.histories import Histories
+from penchant.items.item_space import TEXT
 from penchant.pipeline.recommender import Recommender
 from penchant.pipeline.release import Release
 from penchant.search.hybrid import HybridSearch
+from penchant.search.vector import VectorIndex
 from penchant.serve.cards import Cards
 from penchant.serve.directory import Directory
 from penchant.serve.event_log import EventLog
@@ -27,6 +29,7 @@ class Service:
     state: LiveState
     recommender: Recommender
     search: HybridSearch
+    vectors: VectorIndex
     cards: Cards
     directory: Directory
     metrics: Metrics
@@ -41,6 +44,7 @@ class Service:
             state=LiveState(catalog, release.users, release.histories, log),
             recommender=release.recommender(),
             search=HybridSearch(release.space, release.encoder),
+            vectors=VectorIndex(release.space.vectors[TEXT]),
             cards=Cards(release.space),
             directory=Directory(release.users, release.histories, catalog.titles(), log),
             metrics=Metrics(),

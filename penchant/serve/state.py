@@ -141,6 +141,10 @@ class LiveState:
                 self._kept.popitem(last=False)
         return person
 
+    def as_released(self, user_id: str) -> Person:
+        """A user as the release knows them, for when the log cannot be read."""
+        return self._person(user_id, self._before(user_id))
+
     def with_events(self, user_id: str | None, events: Past) -> Person:
         """Somebody (of the log, or nobody in particular) who also did ``events``, which are not logged."""
         if user_id is None:

@@ -20,6 +20,8 @@ from penchant import __version__
 from penchant.pipeline.release import Release
 from penchant.serve.app import create_app
 from penchant.serve.event_log import EventLog
+from penchant.serve.requests import RecommendIn
+from penchant.serve.routes.recommend import wanted
 
 Do = Callable[..., dict[str, Any]]
 CARD = {"item_id", "title", "categories", "brand", "year", "description", "codes", "tier"}
@@ -83,7 +85,10 @@ def test_seen_items_may_be_kept(client: TestClient) -> None:
     assert len(left["items"]) < 60
 
 
-def test_a_catalogue_smaller_than_the_default_list_is_no_error(client: TestClient) -> None:
+def test_only_a_length_that_was_asked_for_can_exceed_the_catalogue(client: TestClient) -> None:
+    assert wanted(RecommendIn(), 7) == 7
+    assert wanted(RecommendIn(), 60) == 20
+    assert wanted(RecommendIn(k=20), 7) == 20
     refused = client.post("/v1/recommend", json={"k": 61})
     assert refused.status_code == 422
     assert refused.json()["error"]["value"] == "k=61"
@@ -185,6 +190,18 @@ def test_a_log_that_cannot_be_written_is_503_and_lists_go_on(client: TestClient,
     assert "another program" in answer.json()["error"]["rule"]
     assert recommend(client, user_id="u1")["items"]
     holder.close()
+
+
+def test_without_its_log_the_service_goes_by_the_release_and_says_so(client: TestClient, do: Do, log: EventLog) -> None:
+    before = recommend(client, user_id="u1")
+    do("u1", "hide", "i30")
+    log.close()
+    answer = recommend(client, user_id="u1")
+    assert ids(answer) == ids(before)
+    assert answer["parts"]["missing"] == ["live events"]
+    assert 'penchant_parts_missing_total{part="live events"} 1.0' in client.get("/metrics").text
+    for address in ("/v1/users/u1", "/v1/health"):
+        assert client.get(address).status_code == 503
 
 
 def test_many_at_once(app: FastAPI, client: TestClient) -> None:

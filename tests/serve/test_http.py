@@ -25,7 +25,7 @@ POSTS = ("/v1/recommend", "/v1/search", "/v1/events")
 EVENT = {"user_id": "u", "item_id": "i1", "event": "like"}
 
 
-def error_of(answer: Any, status: int) -> dict[str, str]:
+def check_refused(answer: Any, status: int) -> dict[str, str]:
     assert answer.status_code == status, answer.text
     assert answer.headers["content-type"] == "application/json"
     body = answer.json()
@@ -68,13 +68,13 @@ BROKEN = {
 @pytest.mark.parametrize("address", POSTS)
 @pytest.mark.parametrize("body", BROKEN.values(), ids=BROKEN.keys())
 def test_a_broken_body_is_422_in_three_parts(client: TestClient, address: str, body: bytes) -> None:
-    error_of(client.post(address, content=body, headers=JSON), 422)
+    check_refused(client.post(address, content=body, headers=JSON), 422)
 
 
 @pytest.mark.parametrize("address", POSTS)
 @pytest.mark.parametrize("kind", ["text/plain", "application/x-www-form-urlencoded", "multipart/form-data; boundary=x"])
 def test_only_json_is_taken_so_that_no_foreign_page_can_post(client: TestClient, address: str, kind: str) -> None:
-    error = error_of(client.post(address, content=b"{}", headers={"content-type": kind}), 422)
+    error = check_refused(client.post(address, content=b"{}", headers={"content-type": kind}), 422)
     assert "application/json" in error["remedy"]
 
 
@@ -110,14 +110,14 @@ def test_only_json_is_taken_so_that_no_foreign_page_can_post(client: TestClient,
 def test_a_bad_value_is_named_with_its_rule_and_remedy(
     client: TestClient, address: str, body: dict[str, Any], value: str, remedy: str
 ) -> None:
-    error = error_of(client.post(address, json=body), 422)
+    error = check_refused(client.post(address, json=body), 422)
     assert error["value"].startswith(value)
     assert error["remedy"].startswith(remedy)
 
 
 def test_a_number_that_is_not_finite_is_refused(client: TestClient) -> None:
     body = b'{"events": [{"user_id": "u", "item_id": "i1", "event": "rating", "value": 1e999}]}'
-    assert error_of(client.post("/v1/events", content=body, headers=JSON), 422)["value"] == "events.0.value=inf"
+    assert check_refused(client.post("/v1/events", content=body, headers=JSON), 422)["value"] == "events.0.value=inf"
 
 
 @pytest.mark.parametrize(
@@ -156,7 +156,7 @@ def test_a_number_that_is_not_finite_is_refused(client: TestClient) -> None:
     ],
 )
 def test_a_bad_address_is_refused(client: TestClient, address: str, status: int) -> None:
-    error_of(client.get(address), status)
+    check_refused(client.get(address), status)
 
 
 @pytest.mark.parametrize(
@@ -165,7 +165,7 @@ def test_a_bad_address_is_refused(client: TestClient, address: str, status: int)
 )
 def test_a_wrong_method_is_405_and_the_right_one_is_named(client: TestClient, method: str, address: str) -> None:
     answer = client.request(method, address)
-    assert answer.headers["allow"] in error_of(answer, 405)["remedy"]
+    assert answer.headers["allow"] in check_refused(answer, 405)["remedy"]
 
 
 def pieces(size: int) -> Iterator[bytes]:
@@ -177,7 +177,7 @@ def pieces(size: int) -> Iterator[bytes]:
 @pytest.mark.parametrize("streamed", [False, True])
 def test_a_body_over_one_mebibyte_is_413(client: TestClient, address: str, streamed: bool) -> None:
     body = pieces(LIMIT + 65_536) if streamed else b" " * (LIMIT + 1)
-    assert str(LIMIT) in error_of(client.post(address, content=body, headers=JSON), 413)["rule"]
+    assert str(LIMIT) in check_refused(client.post(address, content=body, headers=JSON), 413)["rule"]
 
 
 def test_a_body_of_one_mebibyte_is_read(client: TestClient) -> None:
@@ -189,7 +189,7 @@ def test_a_body_of_one_mebibyte_is_read(client: TestClient) -> None:
 
 def test_a_gigantic_body_is_not_waited_for(client: TestClient) -> None:
     answer = client.post("/v1/search", content=b"{}", headers={**JSON, "content-length": str(10**12)})
-    error_of(answer, 413)
+    check_refused(answer, 413)
     assert answer.headers["connection"] == "close"
 
 
@@ -243,7 +243,7 @@ def test_a_fault_of_the_server_is_500_in_the_same_shape_and_logged(
 
     monkeypatch.setattr(client.app.state.service.state, "person", broken)
     with caplog.at_level(logging.ERROR, "penchant.serve"):
-        error = error_of(client.get("/v1/users/u1", headers={"x-request-id": "r1"}), 500)
+        error = check_refused(client.get("/v1/users/u1", headers={"x-request-id": "r1"}), 500)
     assert error["value"] == "request r1"
     assert "on purpose" not in str(error)
     assert "on purpose" in caplog.text

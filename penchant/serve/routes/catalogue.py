@@ -31,7 +31,7 @@ def item(item_id: Annotated[Id, Path()], service: Held) -> ItemOut:
     similar, together = [], []
     near = min(_NEAR, len(space.catalog) - 1)
     if near:
-        similar = _scored(service, service.search.vector.neighbours(np.array([code]), near))
+        similar = _scored(service, service.vectors.neighbours(np.array([code]), near))
         if _TOGETHER in service.release.models:
             alone = Histories.of([[code]])
             scores = cast(Scorer, service.release.models[_TOGETHER]).score(alone)

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from penchant.core.errors import ArtifactError, StorageError
 from penchant.data.catalog import Catalog
 from penchant.pipeline.recommender import Suggestion
 from penchant.serve.answers import Cause, Found, Parts, RecommendOut, SearchOut, Suggested, Why
@@ -24,17 +25,17 @@ routes = router("lists")
 def recommend(asked: RecommendIn, service: Held, request_id: RequestId) -> RecommendOut:
     """Recommend for a user, for any history that is passed along, or for nobody in particular."""
     started = time.perf_counter()
-    person = _person(asked, service)
+    person, unread = _person(asked, service)
     read = time.perf_counter()
-    k = asked.k if "k" in asked.model_fields_set else min(asked.k, len(service.release.space.catalog))
     found = service.recommender.recommend(
         history=None if person is None else person.history,
-        k=k,
+        k=wanted(asked, len(service.release.space.catalog)),
         model=asked.model,
         exclude_seen=asked.exclude_seen,
         hidden=() if person is None else person.hidden,
     )
-    for part in found.missing:
+    missing = [*unread, *found.missing]
+    for part in missing:
         service.metrics.missing.labels(part).inc()
     ranked = time.perf_counter()
     items = _suggested(found.suggestions, service.cards)
@@ -46,7 +47,7 @@ def recommend(asked: RecommendIn, service: Held, request_id: RequestId) -> Recom
         user_id=asked.user_id,
         history_length=found.history_length,
         items=items,
-        parts=Parts(used=list(found.used), missing=list(found.missing)),
+        parts=Parts(used=list(found.used), missing=missing),
         milliseconds={"history": (read - started) * 1e3, **stages, "cards": (ended - ranked) * 1e3, "total": (ended - started) * 1e3},
     )
 
@@ -68,11 +69,22 @@ def search(asked: SearchIn, service: Held, request_id: RequestId) -> SearchOut:
     return SearchOut(request_id=request_id, query=asked.query, items=items, milliseconds=spent)
 
 
-def _person(asked: RecommendIn, service: Service) -> Person | None:
-    if asked.events is None:
-        return None if asked.user_id is None else service.state.person(asked.user_id)
-    events = _past(asked.events, service.release.space.catalog, now=None if asked.user_id is None else int(time.time()))
-    return service.state.with_events(asked.user_id, events)
+def wanted(asked: RecommendIn, num_items: int) -> int:
+    """The length of the list. Only a length that was asked for can be too large for the catalogue."""
+    return asked.k if "k" in asked.model_fields_set else min(asked.k, num_items)
+
+
+def _person(asked: RecommendIn, service: Service) -> tuple[Person | None, list[str]]:
+    """Whom to recommend for, and the parts that could not be read: without its log the service goes by the release."""
+    if asked.events is not None:
+        events = _past(asked.events, service.release.space.catalog, now=None if asked.user_id is None else int(time.time()))
+        return service.state.with_events(asked.user_id, events), []
+    if asked.user_id is None:
+        return None, []
+    try:
+        return service.state.person(asked.user_id), []
+    except (StorageError, ArtifactError):
+        return service.state.as_released(asked.user_id), ["live events"]
 
 
 def _past(events: Sequence[PastEvent | str], catalog: Catalog, now: int | None) -> Past:
