@@ -16,8 +16,9 @@ import numpy as np
 
 from penchant.core.artifacts import read_artifact, write_artifact
 from penchant.core.errors import require
+from penchant.core.seeds import generator
 
-_ROWS = 8192  # rows a block when looking for the nearest centroid: 16 MB of distances at K = 256
+_ROWS = 8192  # rows encoded at a time: 16 MB of distances at K = 256
 _TIE = 1e-9  # squared distances this close are equal, and the lower code wins, in whatever batch the row comes
 
 
@@ -58,7 +59,7 @@ class ResidualKMeans:
         codebook: K, clusters a level; fewer where there are fewer distinct points.
         seed: Same seed and same vectors give the same codebooks.
         iterations: k-means iterations a level.
-        points: Points a cluster used in training; a larger set is sampled down to ``points * K``.
+        points: Rows a cluster used in training; of more than ``points * K`` rows a sample of that size is drawn.
 
     Raises:
         InputError: A number is below 1.
@@ -88,8 +89,11 @@ class ResidualKMeans:
         Raises:
             InputError: There is no row, or a value is not finite.
         """
+        require(len(vectors) > 0, "0 vectors", "k-means needs at least one point", "pass at least one vector")
+        most = self.points * self.codebook
+        if len(vectors) > most:
+            vectors = np.asarray(vectors)[np.sort(generator(self.seed).choice(len(vectors), most, replace=False))]
         residual = _normalised(vectors)
-        require(len(residual) > 0, "0 vectors", "k-means needs at least one point", "pass at least one vector")
         self.codebooks = []
         for level in range(self.levels):
             book = self._cluster(residual.astype(np.float32), self.seed + level)
@@ -103,18 +107,15 @@ class ResidualKMeans:
         Raises:
             InputError: Not fitted, another width than at ``fit``, or a value is not finite.
         """
-        residual = _normalised(vectors)
-        width = self._width()
-        require(
-            residual.shape[1] == width,
-            f"vectors of width {residual.shape[1]}",
-            f"the codebooks have width {width}",
-            f"pass vectors of width {width}",
-        )
-        codes = np.empty((len(residual), self.levels), np.int32)
-        for level, book in enumerate(self.codebooks):
-            codes[:, level] = _nearest(residual, book)
-            residual -= book[codes[:, level]]
+        width, rows = self._width(), np.asarray(vectors)
+        fits = rows.ndim == 2 and rows.shape[1] == width
+        require(fits, f"vectors of shape {rows.shape}", f"the codebooks have width {width}", f"pass float32[n, {width}]")
+        codes = np.empty((len(rows), self.levels), np.int32)
+        for start in range(0, len(rows), _ROWS):
+            residual = _normalised(rows[start : start + _ROWS])
+            for level, book in enumerate(self.codebooks):
+                nearest = codes[start : start + _ROWS, level] = _nearest(residual, book)
+                residual -= book[nearest]
         return codes
 
     def decode(self, codes: np.ndarray) -> np.ndarray:

@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
 from penchant.core.errors import ArtifactError, InputError
+from penchant.items import semantic_ids
 from penchant.items.semantic_ids import Quantiser, ResidualKMeans, unique_codes
 
 
@@ -66,6 +67,17 @@ def test_codes_do_not_depend_on_the_number_of_threads() -> None:
         codes.append(ResidualKMeans(levels=2, codebook=32).fit(vectors).encode(vectors))
     faiss.omp_set_num_threads(before)
     assert np.array_equal(codes[0], codes[1])
+
+
+def test_a_large_set_is_sampled_and_encoded_in_blocks(monkeypatch: pytest.MonkeyPatch) -> None:
+    vectors, _ = blobs(items=3000)
+    sampled = ResidualKMeans(levels=2, codebook=8, points=50).fit(vectors)
+    whole = ResidualKMeans(levels=2, codebook=8, points=1000).fit(vectors)
+    errors = [float(((unit(vectors) - each.decode(each.encode(vectors))) ** 2).sum(axis=1).mean()) for each in (sampled, whole)]
+    assert errors[0] < 1.3 * errors[1]
+    codes = whole.encode(vectors)
+    monkeypatch.setattr(semantic_ids, "_ROWS", 7)
+    assert np.array_equal(whole.encode(vectors), codes)
 
 
 def test_the_length_of_a_vector_does_not_matter() -> None:
