@@ -76,7 +76,7 @@ def lint(
     if not findings:
         console.print("No leaks found.")
     for finding in findings:
-        console.print(f"[bold]{finding.severity}[/] {finding.code}: {finding.message}")
+        console.print(f"{finding.severity} {finding.code}: {finding.message}", highlight=False, markup=False)
         if finding.example:
             console.print(f"  for example {finding.example}", highlight=False, markup=False)
     if any(finding.severity == "error" for finding in findings):
@@ -94,4 +94,4 @@ def summarise(loaded: Loaded) -> None:
             else f"{name:>18}  {value}",
             highlight=False,
         )
-    console.print(str(loaded.validated.summary), highlight=False)
+    console.print(str(loaded.validated.summary), highlight=False, markup=False)

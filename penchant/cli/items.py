@@ -51,9 +51,8 @@ def build(
         purity = tuple("-" if one is None else f"{one:.2f}" for one in (level.purity, level.purity_shuffled))
         table.add_row(str(level.level), used, f"{level.perplexity:.1f}", *errors, *purity)
     console.print(table)
-    console.print(
-        f"{report.collisions} of {report.items} items share all codes with another before the last level, {report.collisions_after} after it."
-    )
+    shared = f"{report.collisions} of {report.items} items share all codes with another"
+    console.print(f"{shared} before the last level, {report.collisions_after} after it.")
     console.print(f"Item space: {folder}")
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import shutil
+import sys
 import time
 from pathlib import Path
 from typing import Annotated
@@ -21,7 +22,7 @@ from penchant.data.sources import load
 from penchant.evaluate.report import Report
 from penchant.pipeline.job import JobSettings, for_dataset, run
 
-console = Console()
+console = Console() if sys.stdout.isatty() else Console(width=140)  # tables in a file need not fit a terminal
 
 
 def demo(

@@ -15,8 +15,6 @@ from typing import Any, Self
 import numpy as np
 import torch
 from tokenizers import Tokenizer
-from transformers import AutoModel
-from transformers.utils import logging
 
 from penchant.core.assets import fetch
 from penchant.core.errors import require
@@ -125,6 +123,9 @@ class MiniLM:
 
 def _load(folder: Path) -> Any:
     """The network in float32, without a progress bar and without asking the network for anything."""
+    from transformers import AutoModel  # seconds to import, and not every process encodes
+    from transformers.utils import logging
+
     shown = logging.is_progress_bar_enabled()
     logging.disable_progress_bar()
     try:

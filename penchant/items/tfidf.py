@@ -8,17 +8,18 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Self
+from typing import TYPE_CHECKING, Self
 
 import numpy as np
 import polars as pl
 from scipy.sparse import csr_array
-from sklearn.decomposition import TruncatedSVD
-from sklearn.feature_extraction.text import TfidfVectorizer
 
 from penchant.core.artifacts import read_artifact, write_artifact
 from penchant.core.errors import ArtifactError, InputError, require
 from penchant.items.encoders import unit_rows
+
+if TYPE_CHECKING:
+    from sklearn.feature_extraction.text import TfidfVectorizer
 
 
 class TfidfSvd:
@@ -70,6 +71,8 @@ class TfidfSvd:
             components = np.ones((1, 1), np.float32)
         else:
             with np.errstate(invalid="ignore"):  # it also divides by the variance, which is 0 where all texts are alike
+                from sklearn.decomposition import TruncatedSVD  # seconds to import, and not every process fits
+
                 svd = TruncatedSVD(size, n_iter=4, random_state=self.seed % 2**32).fit(counts)
             components = np.asarray(svd.components_, np.float32)
         self._restore(terms, np.asarray(vectorizer.idf_, np.float32), components)
@@ -140,6 +143,8 @@ class TfidfSvd:
 
 
 def _vectorizer(*, max_features: int | None = None, vocabulary: list[str] | None = None) -> TfidfVectorizer:
+    from sklearn.feature_extraction.text import TfidfVectorizer
+
     return TfidfVectorizer(
         max_features=max_features,
         vocabulary=vocabulary,

@@ -26,11 +26,13 @@ def shop(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("shop")
     random = np.random.default_rng(0)
     words = ("tea", "lamp", "rope", "drum", "boot")
-    items = [{"item_id": f"p{place}", "title": f"{words[place % 5]} number {place}", "categories": [words[place % 5]]} for place in range(30)]
+    kinds = [words[place % 5] for place in range(30)]
+    items = [{"item_id": f"p{place}", "title": f"{kind} number {place}", "categories": [kind]} for place, kind in enumerate(kinds)]
     events = []
     for user in range(40):
         liked = random.permutation([place for place in range(30) if place % 5 == user % 5])[:5]
-        events += [{"user_id": f"u{user}", "item_id": f"p{place}", "timestamp": 1_700_000_000 + 60 * order} for order, place in enumerate(liked)]
+        for order, place in enumerate(liked):
+            events.append({"user_id": f"u{user}", "item_id": f"p{place}", "timestamp": 1_700_000_000 + 60 * order})
     pl.DataFrame(events).write_parquet(folder / "events.parquet")
     pl.DataFrame(items).write_parquet(folder / "items.parquet")
     return folder
@@ -78,7 +80,8 @@ def test_search_and_items(release: Path) -> None:
 
 
 def test_items_build_reports_the_codes(shop: Path, tmp_path: Path) -> None:
-    done = run(app, ["items", "build", str(shop), "--encoder", "tfidf", "--codebook", "4", "--levels", "2", "--out", str(tmp_path / "items")], catch_exceptions=False)
+    options = ["--encoder", "tfidf", "--codebook", "4", "--levels", "2", "--out", str(tmp_path / "items")]
+    done = run(app, ["items", "build", str(shop), *options], catch_exceptions=False)
     assert done.exit_code == 0
     assert "0 after it" in done.output
 
@@ -89,10 +92,22 @@ def test_data_show_and_lint(shop: Path) -> None:
 
 
 def test_import_maps_columns(tmp_path: Path) -> None:
-    (tmp_path / "orders.csv").write_text("customer,sku,when\n" + "".join(f"c{n % 3},s{n % 4},2024-01-0{1 + n % 9}\n" for n in range(12)))
+    lines = [f"c{n % 3},s{n % 4},2024-01-0{1 + n % 9}" for n in range(12)]
+    (tmp_path / "orders.csv").write_text("\n".join(["customer,sku,when", *lines]) + "\n")
     done = run(
         app,
-        ["data", "import", str(tmp_path / "orders.csv"), str(tmp_path / "shop"), "-c", "user_id=customer", "-c", "item_id=sku", "-c", "timestamp=when"],
+        [
+            "data",
+            "import",
+            str(tmp_path / "orders.csv"),
+            str(tmp_path / "shop"),
+            "-c",
+            "user_id=customer",
+            "-c",
+            "item_id=sku",
+            "-c",
+            "timestamp=when",
+        ],
         catch_exceptions=False,
     )
     assert done.exit_code == 0, done.output
@@ -110,7 +125,10 @@ def test_errors_name_value_rule_and_remedy(release: Path) -> None:
 
 def test_the_program_ends_with_one_line_and_code_two(tmp_path: Path) -> None:
     done = subprocess.run(
-        [sys.executable, "-m", "penchant.cli.main", "recommend", "--release", str(tmp_path / "none")], capture_output=True, text=True, check=False
+        [sys.executable, "-m", "penchant.cli.main", "recommend", "--release", str(tmp_path / "none")],
+        capture_output=True,
+        text=True,
+        check=False,
     )
     assert done.returncode == 2
     assert "ArtifactError" in done.stderr

@@ -190,8 +190,9 @@ class Tandem(SequenceRetriever[TandemSettings]):
         """[N + 1, W], item tokens for inference, made once."""
         if self._table is None:
             with torch.no_grad():
-                self._table = self.tokens.all()
-                self._unit_table = F.normalize(self._table, dim=-1) / self.settings.temperature
+                table = self.tokens.all()
+                self._unit_table = F.normalize(table, dim=-1) / self.settings.temperature
+                self._table = table  # last, as another thread may be waiting for both
         return self._table
 
     def score_states(self, states: Tensor) -> Tensor:
