@@ -55,6 +55,7 @@ class JobSettings(Settings):
     beam: int = Field(default=50, ge=1)
     ks: tuple[int, ...] = (5, 10, 20, 50)
     validation_users: int = Field(default=4_000, ge=1, description="users that early stopping looks at, at most")
+    weight_users: int = Field(default=2_000, ge=1, description="of those, users that choose the code head's weight, at most")
     seed: int = 0
 
 
@@ -171,7 +172,8 @@ def train_all(dataset: Dataset, split: Split, space: ItemSpace, settings: JobSet
     )
     trained("Tandem", tandem, settings.tandem_training)
     candidates = {weight: TandemRetriever(tandem, width=settings.beam, weight=weight) for weight in CODE_WEIGHTS}
-    scores = {weight: ndcg(model, valid) for weight, model in candidates.items()}
+    few = sample(valid, settings.weight_users, settings.seed)
+    scores = {weight: ndcg(model, few) for weight, model in candidates.items()}
     weight = max(scores, key=lambda one: scores[one])
     note(f"Tandem: code weight {weight} chosen on validation from {', '.join(f'{key}: {value:.4f}' for key, value in scores.items())}")
     content = ContentNeighbours(space.vectors["text"])

@@ -12,7 +12,7 @@ from penchant.items.semantic_ids import unique_codes
 from penchant.items.trie import CodeTrie
 from penchant.models.generative.beam import ClosedPrefixes, TrieTensors, beam_search
 from penchant.models.generative.depth import CodeEmbedding, DepthDecoder
-from penchant.models.generative.retrievers import generate
+from penchant.models.generative.retrievers import TandemRetriever, generate
 from penchant.models.generative.tandem import Tandem, TandemSettings, time_gaps
 from penchant.ranking import exclude_, top_k
 
@@ -90,6 +90,17 @@ def test_tandem_generates_what_exhaustive_scoring_ranks_first() -> None:
         every = model.decoder.item_log_probs(states, torch.from_numpy(codes).long()[None])
     exact = top_k(exclude_(torch.cat([torch.zeros(3, 1), every], dim=1), None), 20)
     assert found[:, :20].tolist() == exact.items.tolist()
+
+
+def test_without_weight_both_heads_rank_as_the_dense_one() -> None:
+    torch.manual_seed(0)
+    codes = np.concatenate([[[-1, -1]], [[place // 6, place % 6] for place in range(30)]]).astype(np.int32)
+    model = Tandem(
+        codes, np.random.default_rng(1).normal(size=(31, 8)).astype(np.float32), np.ones(31), TandemSettings(width=16, heads=2)
+    ).eval()
+    histories = Histories.of([[1, 2, 3], [], [29]])
+    both = TandemRetriever(model, weight=0.0).recommend(histories, 10, exclude=histories)
+    assert both.items.tolist() == model.recommend(histories, 10, exclude=histories).items.tolist()
 
 
 def test_time_gaps_are_powers_of_two_of_seconds() -> None:

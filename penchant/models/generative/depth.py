@@ -103,7 +103,8 @@ class DepthDecoder(nn.Module):
         total = torch.zeros(len(states), codes.shape[1], device=states.device)
         for level in range(codes.shape[-1]):
             at = torch.tensor(level, device=states.device)
-            found = self.level_states(states[:, None], prefixes[:, :, level], at)
-            chosen = self.logits(found, level).float().log_softmax(dim=-1)
-            total += chosen.gather(-1, codes[:, :, level, None].expand(len(states), -1, -1))[..., 0]
+            above = prefixes[:, :, level] if level else prefixes[:, :1, 0]  # nothing is chosen yet: the same for all candidates
+            chances = self.logits(self.level_states(states[:, None], above, at), level).float().log_softmax(dim=-1)
+            wanted = codes[:, :, level, None].expand(len(states), -1, -1)
+            total += chances.expand(-1, codes.shape[1], -1).gather(-1, wanted)[..., 0]
         return total

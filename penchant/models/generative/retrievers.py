@@ -79,16 +79,16 @@ class TandemRetriever:
         return _in_blocks(self.model, histories, k, exclude, self._block)
 
     def _block(self, states: Tensor, k: int, exclude: Histories | None) -> TopK:
+        logits = self.model.score_states(states)
+        logits[:, 0] = -torch.inf  # the padding takes no part in the softmax
+        chances = exclude_(logits.log_softmax(dim=1), exclude)
+        if self.weight == 0:  # then the code head changes nothing
+            return top_k(chances, k)
         count = min(max(self.width, k), self.num_items)
         generated, _ = generate(self.model, states, count, exclude)
-        logits = self.model.score_states(states)
-        logits[:, 0] = -torch.inf
-        normaliser = logits.logsumexp(dim=1, keepdim=True)
-        dense = torch.from_numpy(top_k(exclude_(logits, exclude), count).items).long()
-        candidates = torch.cat([generated, dense], dim=1)
+        candidates = torch.cat([generated, torch.from_numpy(top_k(chances, count).items).long()], dim=1)
         codes = self.model.decoder.item_log_probs(states, self.model.tokens.codes[candidates])
-        scores = logits.gather(1, candidates) - normaliser + self.weight * codes
-        scores = scores.masked_fill(candidates == 0, -torch.inf)
+        scores = chances.gather(1, candidates) + self.weight * codes
         return _best_distinct(candidates.numpy(), scores.numpy(), k, self.num_items)
 
     def save(self, folder: Path) -> None:
