@@ -5,6 +5,7 @@ Letters: B rows, T steps, W width, N items.
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from pathlib import Path
 from typing import Generic, Self, TypeVar
 
@@ -26,7 +27,7 @@ TOKENS = 8192  # padded steps encoded at a time
 S = TypeVar("S", bound=Settings)
 
 
-class SequenceRetriever(nn.Module, Generic[S]):
+class SequenceRetriever(nn.Module, ABC, Generic[S]):
     """A network that turns a history into one state and ranks items by it.
 
     A subclass gives ``KIND``, ``settings``, ``num_items``, ``max_len`` and the methods ``encode``, ``score_states``
@@ -38,13 +39,13 @@ class SequenceRetriever(nn.Module, Generic[S]):
     num_items: int
     max_len: int
 
+    @abstractmethod
     def encode(self, batch: Batch) -> Tensor:
         """States [B, T, W]; step t knows the steps up to t."""
-        raise NotImplementedError(f"{type(self).__name__} must define encode")
 
+    @abstractmethod
     def score_states(self, states: Tensor) -> Tensor:
         """float32[B, N + 1] from last states [B, W]."""
-        raise NotImplementedError(f"{type(self).__name__} must define score_states")
 
     @torch.no_grad()
     def states(self, histories: Histories) -> Tensor:
@@ -82,9 +83,9 @@ class SequenceRetriever(nn.Module, Generic[S]):
         """Write what ``from_artifact`` needs besides settings and weights."""
 
     @classmethod
+    @abstractmethod
     def from_artifact(cls, saved: Artifact) -> Self:
         """Build the network without its weights."""
-        raise NotImplementedError(f"{cls.__name__} must define from_artifact")
 
     def save(self, folder: Path) -> None:
         """Write the artifact: settings, parts, weights."""
