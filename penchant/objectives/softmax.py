@@ -51,8 +51,9 @@ class FullSoftmax:
 class SampledSoftmax:
     """Cross-entropy of the target against M items shared by the batch, drawn in proportion to popularity ** ``power``.
 
-    Logits are corrected by -log(expected number of draws), so that the loss estimates the full softmax (Bengio and
-    Senecal 2008; Yi et al., RecSys 2019). A negative that equals the target is taken out.
+    Logits of negatives are corrected by -log(expected number of draws), so that exp(target) + sum of exp(negatives)
+    estimates the full sum without bias (Bengio and Senecal 2008; Yi et al., RecSys 2019). The target itself is always
+    among the items, with certainty, so it gets no correction; a draw that equals it is taken out.
 
     Args:
         counts: float[N + 1], training events an item (index 0 is ignored).
@@ -71,7 +72,7 @@ class SampledSoftmax:
 
     def __call__(self, states: Tensor, targets: Tensor, table: ItemTable) -> Tensor:
         drawn = torch.searchsorted(self.cumulative, torch.rand(self.negatives, dtype=torch.float64)).clamp_(max=len(self.cumulative) - 1)
-        positive = (states * table.some(targets)).sum(dim=1) * self.scale - self.log_expected[targets - 1]
+        positive = (states * table.some(targets)).sum(dim=1) * self.scale
         negative = states @ table.some(drawn + 1).T * self.scale - self.log_expected[drawn]
         negative = negative.masked_fill(drawn + 1 == targets[:, None], -torch.inf)
         return (torch.logsumexp(torch.cat([positive[:, None], negative], dim=1).float(), dim=1) - positive.float()).mean()
