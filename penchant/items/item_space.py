@@ -35,7 +35,8 @@ class ItemSpace:
         codes: int32[N + 1, L], one row an item, all distinct; row 0 is -1.
         events: int64[N + 1], training events an item; entry 0 is 0.
         quantiser: Made all levels of the codes but the last, from the text vectors.
-        encoder_name, encoder_fingerprint: Of the encoder that made the text vectors.
+        encoder_name: Of the encoder that made the text vectors.
+        encoder_fingerprint: The hash of what its vectors depend on.
 
     Raises:
         InputError: The parts do not have one row an item and one for padding.
