@@ -13,6 +13,7 @@ from pydantic import Field
 from penchant.contracts import Retriever
 from penchant.core.machine import peak_memory_mb
 from penchant.core.progress import note, stage
+from penchant.core.seeds import seed_everything
 from penchant.core.settings import Settings
 from penchant.data.dataset import Dataset
 from penchant.data.splits import Split, Targets, leave_one_out
@@ -161,8 +162,10 @@ def train_all(dataset: Dataset, split: Split, space: ItemSpace, settings: JobSet
             runs[name] = Trainer(how, work / name.lower()).fit(model, split.train, lambda: ndcg(model, valid), name=name)
         costs[name] = Cost(train_seconds=runs[name].seconds, parameters=runs[name].parameters, peak_mb=runs[name].peak_mb)
 
+    seed_everything(settings.seed)  # whatever ran before, weights begin the same
     sasrec = SASRec(items, settings.sasrec, objective=objective(space, settings))
     trained("SASRec", sasrec, settings.sasrec_training)
+    seed_everything(settings.seed)
     tandem = Tandem(
         space.codes,
         space.vectors["text"],
