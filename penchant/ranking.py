@@ -28,13 +28,22 @@ def tie_order(num_items: int) -> np.ndarray:
     return np.concatenate([[num_items], generator(20_231, num_items).permutation(num_items)])
 
 
+def check_k(k: int, num_items: int) -> None:
+    """The one rule for the length of a list.
+
+    Raises:
+        InputError: k is outside 1..N.
+    """
+    require(1 <= k <= num_items, f"k={k}", f"a list holds 1 to {num_items} items (the catalogue)", f"pass 1<=k<={num_items}")
+
+
 def check_request(histories: Histories, k: int, num_items: int, exclude: Histories | None) -> None:
     """The rules that every ``recommend`` puts on its arguments.
 
     Raises:
         InputError: k is outside 1..N, ``exclude`` has another number of rows, or an item is outside 1..N.
     """
-    require(1 <= k <= num_items, f"k={k}", f"a list holds 1 to {num_items} items (the catalogue)", f"pass 1<=k<={num_items}")
+    check_k(k, num_items)
     if exclude is not None:
         require(
             len(exclude) == len(histories),

@@ -16,6 +16,7 @@ from penchant.data.histories import Histories
 from penchant.pipeline.merge import merge
 from penchant.pipeline.policy import PolicySettings, space_out, spacing_keys
 from penchant.pipeline.reasons import Reason, reasons
+from penchant.ranking import check_k
 
 #: Candidates taken from each generator for a list of k: enough that policy has a choice.
 POOL = 3
@@ -114,12 +115,7 @@ class Recommender:
             InputError: k or model is out of range.
         """
         started = time.perf_counter()
-        require(
-            1 <= k <= len(self.catalog),
-            f"k={k}",
-            f"a list holds 1 to {len(self.catalog)} items (the catalogue)",
-            f"pass 1<=k<={len(self.catalog)}",
-        )
+        check_k(k, len(self.catalog))
         require(
             model is None or model in self.models,
             f"model={model!r}",

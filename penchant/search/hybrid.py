@@ -21,8 +21,9 @@ from penchant.core.errors import require
 from penchant.data.histories import Histories
 from penchant.items.encoders import TextEncoder
 from penchant.items.item_space import TEXT, ItemSpace
+from penchant.ranking import check_k
 from penchant.search.lexical import Hits, LexicalIndex
-from penchant.search.query import check_k, clean
+from penchant.search.query import clean
 from penchant.search.vector import VectorIndex
 
 RRF = 60

@@ -22,7 +22,8 @@ from tantivy import Occur, Query
 from penchant.core.errors import ArtifactError, StorageError, require
 from penchant.core.storage import refusal
 from penchant.data.catalog import Catalog
-from penchant.search.query import check_k, clean
+from penchant.ranking import check_k
+from penchant.search.query import clean
 
 #: The searched fields and how much a match in each counts.
 FIELDS = {"title": 3.0, "brand": 1.5, "categories": 1.5, "description": 0.7}

@@ -21,8 +21,3 @@ def clean(query: str) -> str:
         bool(text.strip("\u200d\ufe0f")), f"query={query[:40]!r}", "a search needs something to look for", "type at least one character"
     )
     return text.strip()
-
-
-def check_k(k: int, num_items: int) -> None:
-    """Raise ``InputError`` unless 1 <= k <= N."""
-    require(1 <= k <= num_items, f"k={k}", f"a list holds 1 to {num_items} items (the catalogue)", f"pass 1<=k<={num_items}")

@@ -11,8 +11,7 @@ import torch
 from penchant.contracts import TopK
 from penchant.core.errors import require
 from penchant.data.histories import Histories
-from penchant.ranking import blocks_of, exclude_, join, top_k
-from penchant.search.query import check_k
+from penchant.ranking import blocks_of, check_k, exclude_, join, top_k
 
 
 class VectorIndex:

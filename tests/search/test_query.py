@@ -5,7 +5,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from penchant.core.errors import InputError
-from penchant.search.query import MAX_CHARACTERS, check_k, clean
+from penchant.ranking import check_k
+from penchant.search.query import MAX_CHARACTERS, clean
 
 
 @pytest.mark.parametrize(

@@ -1,8 +1,6 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Iterator
-from pathlib import Path
 
 import polars as pl
 import pytest
@@ -13,13 +11,6 @@ from penchant.serve.event_log import EventLog, LiveEvent
 
 ITEMS = pl.DataFrame({"item_id": ["a", "b", "c"], "title": ["Green Tea", "Milk (whole)", "Sea Salt"]})
 PAST = {"1": "abc", "2": "a", "10": "b", "21": "c", "Ann": "baccc", "*": "b"}  # user: items, oldest first
-
-
-@pytest.fixture
-def log(tmp_path: Path) -> Iterator[EventLog]:
-    log = EventLog(tmp_path / "events.sqlite")
-    yield log
-    log.close()
 
 
 @pytest.fixture

@@ -1,8 +1,7 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Callable, Iterator
-from pathlib import Path
+from collections.abc import Callable
 
 import numpy as np
 import polars as pl
@@ -23,13 +22,6 @@ Do = Callable[..., None]
 def dataset(timed: bool = True) -> Dataset:
     events = pl.DataFrame({"user_id": ["ann", "ann", "bob"], "item_id": ["tea", "milk", "salt"], "event": ["view", "like", "view"]})
     return Dataset.build("toy", events.with_columns(timestamp=pl.Series([10, 20, 30] if timed else [None] * 3, dtype=pl.Int64)), ITEMS)
-
-
-@pytest.fixture
-def log(tmp_path: Path) -> Iterator[EventLog]:
-    log = EventLog(tmp_path / "events.sqlite")
-    yield log
-    log.close()
 
 
 @pytest.fixture
