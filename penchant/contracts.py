@@ -8,12 +8,11 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Protocol, Self, runtime_checkable
+from typing import Any, Protocol, Self, runtime_checkable
 
 import numpy as np
 import torch
 
-from penchant.data.batches import Batch
 from penchant.data.histories import Histories
 
 
@@ -84,7 +83,7 @@ class Scorer(Retriever, Protocol):
 class Trainable(Protocol):
     """All that the training loop knows of a model: a ``torch.nn.Module`` with a loss."""
 
-    def loss(self, batch: Batch) -> Losses: ...
+    def loss(self, batch: Any) -> Losses: ...
 
     def train(self, mode: bool = True) -> Self: ...
 

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass, fields
+from typing import Any, Protocol
 
 import numpy as np
 import torch
@@ -46,6 +47,11 @@ class Batch:
 
     def __len__(self) -> int:
         return len(self.lengths)
+
+    @property
+    def num_targets(self) -> int:
+        """What the batch asks the model to predict."""
+        return int((self.targets > 0).sum())
 
     def to(self, device: torch.device | str) -> Batch:
         return Batch(**{field.name: getattr(self, field.name).to(device) for field in fields(self)})
@@ -120,6 +126,22 @@ def by_length(lengths: np.ndarray, tokens: int) -> list[np.ndarray]:
         groups.append(order[start : start + rows])
         start += rows
     return groups
+
+
+class Batches(Protocol):
+    """Where the training loop gets its batches.
+
+    The plan of an epoch depends on (seed, epoch) alone, and whatever else is random comes from torch's generator, whose
+    state checkpoints keep; so a resumed run sees the same batches.
+    """
+
+    def plan(self, epoch: int) -> list[np.ndarray]:
+        """Row indices of every batch of epoch ``epoch`` (0-based), in order."""
+        ...
+
+    def batch(self, rows: np.ndarray) -> Any:
+        """Those rows as a batch: what the model's ``loss`` takes, with ``num_targets`` and ``to(device)``."""
+        ...
 
 
 class TrainingBatches:

@@ -33,6 +33,13 @@ class Targets:
     def __len__(self) -> int:
         return len(self.items)
 
+    def sample(self, most: int, seed: int = 0) -> Targets:
+        """At most ``most`` rows, drawn once."""
+        if len(self) <= most:
+            return self
+        rows = np.sort(generator(seed).choice(len(self), most, replace=False))
+        return Targets(self.histories.take(rows), self.items.take(rows))
+
 
 @dataclass(frozen=True)
 class Split:

@@ -140,7 +140,7 @@ def make_space(dataset: Dataset, split: Split, encoder: TextEncoder, settings: J
 
 def train_all(dataset: Dataset, split: Split, space: ItemSpace, settings: JobSettings, work: Path) -> Trained:
     """Fit the baselines and train the networks; everything that is chosen is chosen on validation."""
-    items, valid = dataset.num_items, sample(split.valid, settings.validation_users, settings.seed)
+    items, valid = dataset.num_items, split.valid.sample(settings.validation_users, settings.seed)
     costs: dict[str, Cost] = {}
 
     def timed(name: str, fit: Callable[[], Retriever]) -> Retriever:
@@ -175,7 +175,7 @@ def train_all(dataset: Dataset, split: Split, space: ItemSpace, settings: JobSet
     )
     trained("Tandem", tandem, settings.tandem_training)
     candidates = {weight: TandemRetriever(tandem, width=settings.beam, weight=weight) for weight in CODE_WEIGHTS}
-    few = sample(valid, settings.weight_users, settings.seed)
+    few = valid.sample(settings.weight_users, settings.seed)
     scores = {weight: ndcg(model, few) for weight, model in candidates.items()}
     weight = max(scores, key=lambda one: scores[one])
     note(f"Tandem: code weight {weight} chosen on validation from {', '.join(f'{key}: {value:.4f}' for key, value in scores.items())}")
@@ -235,11 +235,3 @@ def ndcg(model: Retriever, targets: Targets) -> float:
 def best_on(targets: Targets, models: Iterable[Retriever]) -> Retriever:
     """The model with the highest validation NDCG@10."""
     return max(models, key=lambda model: ndcg(model, targets))
-
-
-def sample(targets: Targets, most: int, seed: int) -> Targets:
-    """At most ``most`` rows, drawn once."""
-    if len(targets.histories) <= most:
-        return targets
-    rows = np.sort(np.random.default_rng(seed).choice(len(targets.histories), most, replace=False))
-    return Targets(targets.histories.take(rows), targets.items.take(rows))

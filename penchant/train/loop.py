@@ -26,11 +26,12 @@ from penchant.core.errors import TrainingError, require
 from penchant.core.machine import matmul_peak, peak_memory_mb
 from penchant.core.progress import note, track
 from penchant.core.seeds import seed_everything
-from penchant.data.batches import Batch, TrainingBatches
+from penchant.data.batches import Batch, Batches, TrainingBatches
 from penchant.data.histories import Histories
 from penchant.train.checkpoint import Progress, load_checkpoint, save_checkpoint
 from penchant.train.flops import count_flops
 from penchant.train.log import RunLog
+from penchant.train.optimisers import adamw
 from penchant.train.settings import TrainSettings
 
 
@@ -78,25 +79,34 @@ class _Loss(nn.Module):
 
 
 class Trainer:
-    """Trains one model on histories.
+    """Trains one model.
 
     Args:
         settings: What to do.
         folder: For the log and the checkpoint; a run that was killed goes on from there. None keeps nothing.
+        optimiser: Makes the optimiser of a network; AdamW by default. A group may carry ``rate_share``, its multiple of
+            the run's learning rate.
     """
 
-    def __init__(self, settings: TrainSettings, folder: Path | None = None) -> None:
+    def __init__(
+        self,
+        settings: TrainSettings,
+        folder: Path | None = None,
+        *,
+        optimiser: Callable[[nn.Module, TrainSettings], torch.optim.Optimizer] = adamw,
+    ) -> None:
         self.settings = settings
         self.folder = folder
+        self.optimiser = optimiser
         self.bf16 = settings.bf16 and hardware_bf16()
 
     def fit(
-        self, model: Trainable, histories: Histories, validate: Callable[[], float] | None = None, *, name: str = "model"
+        self, model: Trainable, data: Histories | Batches, validate: Callable[[], float] | None = None, *, name: str = "model"
     ) -> TrainingRun:
         """Train in place and leave the weights of the best validation (the last ones without ``validate``).
 
         Args:
-            histories: What the model may learn from; each event is a target once an epoch.
+            data: What the model may learn from: histories, of which each event is a target once an epoch, or batches.
             validate: Called in evaluation mode after an epoch; the metric, higher is better.
             name: For progress and logs.
 
@@ -105,7 +115,7 @@ class Trainer:
         """
         settings = self.settings
         require(
-            histories.num_events > 0,
+            not isinstance(data, Histories) or data.num_events > 0,
             "no training events",
             "training needs at least one event",
             "check the split and the filters",
@@ -121,9 +131,10 @@ class Trainer:
         seed_everything(settings.seed)
         accelerator = Accelerator(cpu=not torch.cuda.is_available())  # its precision is fixed once a process; ours is a run's
         wrapped = _Loss(model)
-        optimiser = torch.optim.AdamW(_groups(wrapped, settings.weight_decay), lr=settings.learning_rate, betas=(0.9, 0.98), fused=True)
-        network, optimiser = accelerator.prepare(wrapped, optimiser)
-        batches = TrainingBatches(histories, max_len=settings.max_len, tokens=settings.tokens, seed=settings.seed)
+        network, optimiser = accelerator.prepare(wrapped, self.optimiser(wrapped, settings))
+        batches = data
+        if isinstance(data, Histories):
+            batches = TrainingBatches(data, max_len=settings.max_len, tokens=settings.tokens, seed=settings.seed)
         progress, best = Progress(), {}
         checkpoint = self.folder / "checkpoint" if self.folder else None
         if checkpoint is not None and (checkpoint / "manifest.json").exists():
@@ -149,7 +160,7 @@ class _Run:
         network: nn.Module,
         optimiser: torch.optim.Optimizer,
         accelerator: Accelerator,
-        batches: TrainingBatches,
+        batches: Batches,
         progress: Progress,
         best: dict[str, Tensor],
         checkpoint: Path | None,
@@ -159,7 +170,7 @@ class _Run:
         self.trainer, self.name, self.model, self.network, self.optimiser = trainer, name, model, network, optimiser
         self.settings, self.accelerator, self.batches = trainer.settings, accelerator, batches
         self.progress, self.best, self.checkpoint, self.log, self.validate = progress, best, checkpoint, log, validate
-        self.planned = len(batches.plan(0)) * self.settings.epochs
+        self.planned = min(len(batches.plan(0)) * self.settings.epochs, self.settings.steps or 2**62)
         self.flops = self.flop_positions = 0
         self.saved_at = time.monotonic()
 
@@ -189,12 +200,19 @@ class _Run:
                 self.save()
             if asked.is_set():
                 raise KeyboardInterrupt
+            if self.spent():
+                break
+
+    def spent(self) -> bool:
+        """Whether the budget of steps or of seconds is used up."""
+        steps, seconds = self.settings.steps, self.settings.seconds
+        return (steps is not None and self.progress.step >= steps) or (seconds is not None and self.progress.seconds >= seconds)
 
     def step(self, batch: Batch) -> float:
         """One optimiser step; returns the loss."""
         for group in self.optimiser.param_groups:
-            group["lr"] = self.settings.rate(self.progress.step, self.planned)
-        positions = int((batch.targets > 0).sum())
+            group["lr"] = self.settings.rate(self.progress.step, self.planned) * group.get("rate_share", 1.0)
+        positions = batch.num_targets
         if self.flop_positions == 0:
             with torch.random.fork_rng():  # counting must not move the random state, or a resumed run would differ
                 self.flops, self.flop_positions = count_flops(lambda: self.gradients(batch)), positions
@@ -226,7 +244,7 @@ class _Run:
         loss = progress.loss_sum / max(1, progress.batch)
         progress.batch, progress.loss_sum = 0, 0.0
         entry = {"epoch": float(progress.epoch), "loss": loss, "seconds": progress.seconds}
-        if self.validate is not None and (progress.epoch % settings.validate_every == 0 or progress.epoch == settings.epochs):
+        if self.validate is not None and (progress.epoch % settings.validate_every == 0 or self.ends()):
             self.model.train(False)
             entry["metric"] = metric = self.validate()
             if metric > progress.best:
@@ -235,7 +253,7 @@ class _Run:
             else:
                 progress.waited += 1
             progress.done = progress.waited >= settings.patience
-        progress.done |= progress.epoch >= settings.epochs
+        progress.done |= self.ends()
         progress.log.append(entry)
         rate = progress.positions / max(progress.seconds, 1e-9)
         self.log.write(progress.step, **entry, positions_per_second=rate, mfu=self.mfu())
@@ -243,6 +261,10 @@ class _Run:
         note(f"{self.name}: epoch {progress.epoch}, loss {loss:.3f}{shown}, {rate:,.0f} targets/s")
         if progress.done or time.monotonic() - self.saved_at > settings.checkpoint_seconds:
             self.save()
+
+    def ends(self) -> bool:
+        """Whether this was the last epoch, whatever the metric says."""
+        return self.progress.epoch >= self.settings.epochs or self.spent()
 
     def mfu(self) -> float:
         """Model FLOPs utilisation so far."""
@@ -298,11 +320,3 @@ def deferred_interrupt() -> Iterator[threading.Event]:
         yield asked
     finally:
         signal.signal(signal.SIGINT, before)
-
-
-def _groups(model: nn.Module, weight_decay: float) -> list[dict[str, object]]:
-    """Matrices decay; biases, norms and embedding tables do not (a rare row would only fade)."""
-    tables = {id(part.weight) for part in model.modules() if isinstance(part, nn.Embedding)}
-    matrices = [p for p in model.parameters() if p.requires_grad and p.dim() > 1 and id(p) not in tables]
-    rest = [p for p in model.parameters() if p.requires_grad and (p.dim() <= 1 or id(p) in tables)]
-    return [{"params": matrices, "weight_decay": weight_decay}, {"params": rest, "weight_decay": 0.0}]

@@ -13,10 +13,12 @@ class TrainSettings(Settings):
     """Settings of one run.
 
     A step is one batch; an epoch is one pass over all windows. The learning rate rises linearly over
-    ``warmup_steps`` and falls by a cosine to ``final_share`` of its top over the ``epochs`` planned.
+    ``warmup_steps`` and falls by a cosine to ``final_share`` of its top over the steps planned.
     """
 
     epochs: int = Field(default=30, ge=1, description="passes over the data, at most")
+    steps: int | None = Field(default=None, ge=1, description="batches, at most")
+    seconds: float | None = Field(default=None, gt=0, description="training time, at most; validation is not counted")
     tokens: int = Field(default=4096, ge=2, description="padded steps a batch, at most")
     max_len: int = Field(default=50, ge=2, description="longest window of events")
     learning_rate: float = Field(default=1e-3, gt=0)

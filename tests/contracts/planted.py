@@ -6,14 +6,19 @@ content knows it too. Item 25 is taken by everybody first.
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
 
 import numpy as np
+import polars as pl
 import torch
 
+from penchant.claims.lab import Lab
 from penchant.contracts import Retriever
+from penchant.data.catalog import Catalog
 from penchant.data.histories import Histories
+from penchant.data.splits import Targets
 from penchant.items.semantic_ids import ResidualKMeans, unique_codes
 from penchant.models.generative.retrievers import CodeRetriever, TandemRetriever
 from penchant.models.generative.tandem import Tandem, TandemSettings
@@ -53,6 +58,47 @@ def codes() -> np.ndarray:
     quantiser = ResidualKMeans(levels=2, codebook=8).fit(vectors()[1:])
     found = unique_codes(quantiser.encode(vectors()[1:]))
     return np.concatenate([np.full((1, found.shape[1]), -1), found]).astype(np.int32)
+
+
+class PlantedEncoder:
+    """Gives ``vectors`` for the titles of ``catalog``."""
+
+    name, dim = "planted", 16
+
+    def encode(self, texts: Sequence[str]) -> np.ndarray:
+        return vectors()[[int(text.split()[1]) for text in texts]]
+
+    def fingerprint(self) -> str:
+        return "planted"
+
+
+def catalog() -> Catalog:
+    """25 items; partners share a category."""
+    codes = range(1, NUM_ITEMS + 1)
+    return Catalog(
+        pl.DataFrame(
+            {
+                "item_id": [f"i{code}" for code in codes],
+                "title": [f"item {code}" for code in codes],
+                "categories": [[f"pair{(code - 1) // 2}"] for code in codes],
+            }
+        )
+    )
+
+
+def timed_histories(seed: int = 0) -> Histories:
+    """``train_histories`` with times: a day between pairs, an hour within one, users spread over a year."""
+    plain = train_histories(seed)
+    starts = np.random.default_rng(seed + 1).integers(0, 365 * 86_400, len(plain))
+    hours = np.array([0, 24, 25, 49, 50, 74, 75])
+    return replace(plain, times=(starts[:, None] + 3600 * hours).ravel(), timed=True)
+
+
+def lab(seed: int = 0, folder: Path | None = None) -> Lab:
+    """The planted world as recipes see it; the partner of the last item is to be found on validation."""
+    train = timed_histories()
+    valid = Targets(train.without_last(1), train.slices(train.offsets[1:] - 1, train.offsets[1:], np.arange(len(train))))
+    return Lab("planted", catalog(), train, valid, seed=seed, folder=folder, encoder=PlantedEncoder(), other=lambda name: lab(seed + 1))
 
 
 @dataclass(frozen=True)

@@ -1,0 +1,1 @@
+"""Executable claims: what a published system says of itself, run and judged."""

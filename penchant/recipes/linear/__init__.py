@@ -1,0 +1,1 @@
+"""Linear item-to-item models and factorisations."""

@@ -1,0 +1,1 @@
+"""Two towers and the indexes that search them."""

@@ -1,0 +1,1 @@
+"""Sequence models: the next item from the items before."""
