@@ -1,11 +1,14 @@
-"""Run every benchmark, or those named: python -m benchmarks [loading ranking training demo]."""
+"""Run every benchmark, or those named: python -m benchmarks [loading ranking training profile scaling indexes demo].
+
+Afterwards ``python -m benchmarks.page`` renews the page. Other libraries are measured apart: ``python -m benchmarks.peers``.
+"""
 
 from __future__ import annotations
 
 import subprocess
 import sys
 
-ALL = ("loading", "ranking", "training", "demo")
+ALL = ("loading", "ranking", "training", "profile", "scaling", "indexes", "demo")
 
 if __name__ == "__main__":
     for name in sys.argv[1:] or ALL:

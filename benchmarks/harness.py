@@ -43,17 +43,45 @@ def row(what: str, unit: str, ours: float, *, bar: float | None = None, below: b
     }
 
 
-def write(name: str, rows: list[dict[str, Any]]) -> None:
-    """Save rows with the machine they came from, and show them."""
+def compared(
+    what: str, unit: str, ours: list[float], peer: list[float], *, bar: float | None = None, more_is_better: bool = True
+) -> dict[str, Any]:
+    """One result against a peer, from runs that took turns.
+
+    ``ours``, ``peer`` and ``ratio`` are medians and how many times better ours is; the bar is held against the ratio.
+    """
+    mine, its = float(np.median(ours)), float(np.median(peer))
+    ratio = mine / its if more_is_better else its / mine
+    return {
+        **row(what, unit, mine),
+        "bar": bar,
+        "holds": None if bar is None else ratio >= bar,
+        "peer": float(f"{its:.4g}"),
+        "ratio": float(f"{ratio:.4g}"),
+        "runs": {"ours": [float(f"{one:.4g}") for one in ours], "peer": [float(f"{one:.4g}") for one in peer]},
+    }
+
+
+def stamped(one: dict[str, Any]) -> dict[str, Any]:
+    """The row with the machine it comes from, the load and the commit; one that has them keeps its own."""
     machine = describe()
-    RESULTS.mkdir(exist_ok=True)
     plain = machine.plain()
     told = {key: plain[key] for key in ("cpu", "cores", "threads", "memory_gb", "python", "packages")}
-    full = [{**one, "machine": told, "load": machine.load[0], "commit": machine.commit} for one in rows]
+    return {
+        **one,
+        **{key: one.get(key, value) for key, value in (("machine", told), ("load", machine.load[0]), ("commit", machine.commit))},
+    }
+
+
+def write(name: str, rows: list[dict[str, Any]]) -> None:
+    """Save rows with the machine they came from, and show them."""
+    RESULTS.mkdir(exist_ok=True)
+    full = [stamped(one) for one in rows]
     (RESULTS / f"{name}.json").write_text(json.dumps(full, indent=1) + "\n", encoding="utf-8")
     for one in rows:
         against = "" if one["bar"] is None else f"  (bar {one['bar']:g}: {'holds' if one['holds'] else 'MISSED'})"
-        sys.stdout.write(f"{name}: {one['what']}: {one['ours']:g} {one['unit']}{against}\n")
+        peer = "" if one["ratio"] is None else f", {one['peer_name']} {one['peer']:g}, {one['ratio']:g} times better"
+        sys.stdout.write(f"{name}: {one['what']}: {one['ours']:g} {one['unit']}{peer}{against}\n")
 
 
 def median_ms(call: Callable[[], object], *, repeats: int = 200, warm: int = 20) -> float:

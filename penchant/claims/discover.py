@@ -26,6 +26,8 @@ from penchant.core.errors import InputError, require
 PACKAGE = "penchant.recipes"
 #: Parts whose changes cannot move a recipe's numbers: plumbing, and what is made of the numbers afterwards.
 NOT_COUNTED = ("penchant.core", "penchant.claims", "penchant.cli", "penchant.serve", "penchant.pipeline", "penchant.data.sources")
+#: What is counted all the same: through it recipes train.
+COUNTED = ("penchant.claims.lab",)
 
 
 @dataclass(frozen=True)
@@ -60,9 +62,14 @@ class Recipe:
         Raises:
             InputError: One is unknown; the message lists the known ones.
         """
-        known = [name for name in inspect.signature(self.build).parameters if name != "lab"]
+        known = self.defaults
         for name in settings:
             require(name in known, f"{self.name}: {name}={settings[name]!r}", "its build has no such argument", f"use {', '.join(known)}")
+
+    @property
+    def defaults(self) -> dict[str, Any]:
+        """Arguments of ``build`` and their defaults."""
+        return {name: one.default for name, one in inspect.signature(self.build).parameters.items() if name != "lab"}
 
     @property
     def version(self) -> str:
@@ -163,7 +170,8 @@ def _reachable(module: str) -> set[str]:
     found, waiting = set(), [module]
     while waiting:
         name = waiting.pop()
-        if name in found or name.startswith(NOT_COUNTED) or _source(name) is None:
+        plumbing = name.startswith(NOT_COUNTED) and name not in COUNTED
+        if name in found or plumbing or _source(name) is None:
             continue
         found.add(name)
         waiting += _imports(name)

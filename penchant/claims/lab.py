@@ -14,8 +14,7 @@ from torch import nn
 
 from penchant.claims.claim import Budget
 from penchant.contracts import Retriever
-from penchant.core.errors import require
-from penchant.core.machine import peak_memory_mb
+from penchant.core.errors import InputError, require
 from penchant.data.batches import Batches
 from penchant.data.catalog import Catalog
 from penchant.data.histories import Histories
@@ -46,7 +45,7 @@ class Lab:
         seed: Of weights, batches and whatever else is drawn.
         budget: None lets every recipe train as its own settings say.
         folder: For logs and checkpoints; None keeps nothing, and a killed run begins anew.
-        encoder: Makes text vectors of items.
+        encoder: Gives what makes text vectors of items, when they are first asked for.
         other: Opens a further data set by name, for recipes that transfer.
         runs: What was trained here, by name, in order.
     """
@@ -58,7 +57,7 @@ class Lab:
     seed: int = 0
     budget: Budget | None = None
     folder: Path | None = None
-    encoder: TextEncoder | None = None
+    encoder: Callable[[], TextEncoder] | None = None
     other: Callable[[str], Lab] | None = None
     runs: dict[str, TrainingRun] = field(default_factory=dict)
 
@@ -74,9 +73,9 @@ class Lab:
     @cached_property
     def vectors(self) -> np.ndarray:
         """float32[N + 1, D], unit text vectors; row 0 is zero."""
-        require(self.encoder is not None, "encoder=None", "text vectors need an encoder", "open the lab with one")
-        assert self.encoder is not None
-        found = self.encoder.encode(self.catalog.texts())
+        if self.encoder is None:
+            raise InputError("encoder=None", "text vectors need an encoder", "open the lab with one")
+        found = self.encoder().encode(self.catalog.texts())
         return np.concatenate([np.zeros((1, found.shape[1]), np.float32), found])
 
     def fit(
@@ -131,8 +130,3 @@ class Lab:
     def steps(self) -> int:
         """Optimiser steps taken so far."""
         return sum(run.steps for run in self.runs.values())
-
-    @property
-    def peak_mb(self) -> float:
-        """The most memory this process held."""
-        return peak_memory_mb()

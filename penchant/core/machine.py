@@ -68,8 +68,17 @@ def describe() -> Machine:
     )
 
 
+def reset_peak_memory() -> bool:
+    """Let ``peak_memory_mb`` count from now on; whether this system can (Linux)."""
+    try:
+        Path("/proc/self/clear_refs").write_text("5")
+    except OSError:
+        return False
+    return True
+
+
 def peak_memory_mb() -> float:
-    """The most main memory this process ever held at once (resident set), in 10^6 bytes."""
+    """The most main memory this process held at once (resident set) since it began or since the last reset, in 10^6 bytes."""
     status = Path("/proc/self/status")
     if status.exists():  # Linux: unlike getrusage, not inherited from the process that started this one
         for line in status.read_text().splitlines():

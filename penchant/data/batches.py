@@ -128,6 +128,13 @@ def by_length(lengths: np.ndarray, tokens: int) -> list[np.ndarray]:
     return groups
 
 
+def grouped(lengths: np.ndarray, tokens: int, random: np.random.Generator) -> list[np.ndarray]:
+    """``by_length`` after a shuffle, the groups shuffled too."""
+    shuffled = random.permutation(len(lengths))
+    groups = [shuffled[group] for group in by_length(lengths[shuffled], tokens)]
+    return [groups[index] for index in random.permutation(len(groups))]
+
+
 class Batches(Protocol):
     """Where the training loop gets its batches.
 
@@ -167,8 +174,4 @@ class TrainingBatches:
 
     def plan(self, epoch: int) -> list[np.ndarray]:
         """Row indices of every batch of an epoch, in order."""
-        random = generator(self.seed, epoch)
-        lengths = self.windows.lengths
-        shuffled = random.permutation(len(lengths))
-        groups = [shuffled[group] for group in by_length(lengths[shuffled], self.tokens)]
-        return [groups[index] for index in random.permutation(len(groups))]
+        return grouped(self.windows.lengths, self.tokens, generator(self.seed, epoch))

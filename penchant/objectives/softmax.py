@@ -28,6 +28,9 @@ class ItemTable(Protocol):
         ...
 
 
+SUMS = 16  # partial sums a position: no more work than one, where matrices are multiplied in tiles of 16 rows
+SAFE_LOGIT = 60.0  # no logit can be larger, either sign: then exp and its sums need no shift, in float32 and in bfloat16
+
 #: Maps states [P, W], targets int64[P] and the item table to the mean loss.
 Objective = Callable[[Tensor, Tensor, ItemTable], Tensor]
 
@@ -59,14 +62,15 @@ class SampledSoftmax:
         counts: float[N + 1], training events an item (index 0 is ignored).
         negatives: M.
         power: 0 draws uniformly, 1 by popularity.
+        correction: Whether logits of negatives are corrected; without it popular items are pushed down.
     """
 
-    def __init__(self, counts: np.ndarray, *, negatives: int, power: float = 0.5, scale: float = 1.0) -> None:
+    def __init__(self, counts: np.ndarray, *, negatives: int, power: float = 0.5, scale: float = 1.0, correction: bool = True) -> None:
         require(negatives >= 1, f"negatives={negatives}", "a sampled softmax needs at least one negative", "pass negatives>=1")
         weights = (counts[1:].astype(np.float64) + 1.0) ** power
         share = torch.from_numpy(weights / weights.sum())
         self.cumulative = share.cumsum(0)
-        self.log_expected = torch.log(share * negatives).float()
+        self.log_expected = torch.log(share * negatives).float() if correction else torch.zeros(len(share))
         self.negatives = negatives
         self.scale = scale
 
@@ -107,27 +111,44 @@ def _autocast_type(states: Tensor) -> torch.dtype:
 def _chunked(
     states: Tensor, weights: Tensor, targets: Tensor, chunk: int, kind: torch.dtype, *, gradients: bool
 ) -> tuple[Tensor, Tensor | None, Tensor | None]:
-    count = len(states)
+    """The loss, and the gradients of P times the loss by states and weights.
+
+    The logits of a chunk are read and written as few times as can be: once made, once raised, twice multiplied. They lie
+    items by positions, so that the largest product, that of the weights' gradient, reads them as they lie. Rows are
+    normalised in the thin factors of the products instead of in the powers. Indicator rows below the weights give the
+    sums: SUMS partial sums, as each leaves the product rounded to ``kind``.
+    """
+    (count, width), items = states.shape, len(weights)
     thin_states, thin_weights = states.to(kind), weights.to(kind)
     loss = torch.zeros((), dtype=torch.float32, device=states.device)
     by_state = torch.empty_like(states, dtype=torch.float32) if gradients else None
     by_weight = torch.zeros_like(weights, dtype=torch.float32) if gradients else None
     with torch.autocast(states.device.type, enabled=False):
+        small = _largest_norm(states) * _largest_norm(weights) < SAFE_LOGIT
+        sums_of = torch.arange(SUMS, device=states.device)[:, None] == torch.arange(items, device=states.device) % SUMS
+        below = torch.cat([thin_weights.T.contiguous(), sums_of.to(kind)]) if gradients else sums_of.to(kind)
+        room = thin_states.new_empty(items * min(chunk, count))  # used again by every chunk: fresh memory is slower than the product
         for start in range(0, count, chunk):
-            part, goal = thin_states[start : start + chunk], targets[start : start + chunk, None]
-            logits = part @ thin_weights.T
-            logits -= logits.amax(dim=1, keepdim=True)  # so that exp neither overflows nor loses the largest terms
-            shifted = logits.gather(1, goal)[:, 0].float()
+            part, goal = thin_states[start : start + chunk], targets[start : start + chunk]
+            logits = torch.mm(thin_weights, part.T, out=room[: items * len(part)].view(items, len(part)))
+            if not small:
+                logits -= logits.amax(dim=0)  # so that exp neither overflows nor loses the largest terms
+            at_goal = logits.gather(0, goal[None])[0].float()
             powers = logits.exp_()
-            sums = powers.sum(dim=1).float()  # added up in float32 inside, also for bf16
-            loss += (sums.log() - shifted).sum()
+            means = (below @ powers).float()
+            sums = means[-SUMS:].sum(dim=0)
+            loss += (sums.log() - at_goal).sum()
             if by_state is None or by_weight is None:
                 continue
-            share = powers.mul_((1.0 / sums).to(kind)[:, None])
-            share[torch.arange(len(goal)), goal[:, 0]] -= 1.0
-            by_state[start : start + chunk] = share @ thin_weights
-            by_weight += share.T @ part
+            wanted = thin_weights[goal]
+            torch.sub((means[:width] / sums).T, wanted, out=by_state[start : start + chunk])
+            by_weight += powers @ (part / sums[:, None]).to(kind)
+            by_weight.index_add_(0, goal, part.float(), alpha=-1.0)
     return loss / count, by_state, by_weight
+
+
+def _largest_norm(rows: Tensor) -> float:
+    return float(torch.linalg.vector_norm(rows.detach(), dim=1).amax()) if len(rows) else 0.0
 
 
 class _LinearCrossEntropy(torch.autograd.Function):

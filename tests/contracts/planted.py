@@ -66,7 +66,7 @@ class PlantedEncoder:
     name, dim = "planted", 16
 
     def encode(self, texts: Sequence[str]) -> np.ndarray:
-        return vectors()[[int(text.split()[1]) for text in texts]]
+        return vectors()[[int(text.split()[1].rstrip(".")) for text in texts]]
 
     def fingerprint(self) -> str:
         return "planted"
@@ -98,7 +98,7 @@ def lab(seed: int = 0, folder: Path | None = None) -> Lab:
     """The planted world as recipes see it; the partner of the last item is to be found on validation."""
     train = timed_histories()
     valid = Targets(train.without_last(1), train.slices(train.offsets[1:] - 1, train.offsets[1:], np.arange(len(train))))
-    return Lab("planted", catalog(), train, valid, seed=seed, folder=folder, encoder=PlantedEncoder(), other=lambda name: lab(seed + 1))
+    return Lab("planted", catalog(), train, valid, seed=seed, folder=folder, encoder=PlantedEncoder, other=lambda name: lab(seed + 1))
 
 
 @dataclass(frozen=True)

@@ -51,6 +51,19 @@ def test_bf16_gradients_point_the_same_way() -> None:
         assert torch.cosine_similarity(a.flatten(), b.flatten(), dim=0) > 0.995
 
 
+@pytest.mark.parametrize("size", [0.1, 1.0, 4.0])  # the largest lies beyond what needs no shift
+def test_value_and_gradients_at_any_size_of_logits(size: float) -> None:
+    torch.manual_seed(0)
+    states, weights = torch.randn(30, 16) * size, torch.randn(77, 16) * size
+    states.requires_grad_()
+    targets = torch.randint(77, (30,))
+    fast, slow = (loss(states, weights, targets) for loss in (linear_cross_entropy, linear_cross_entropy_reference))
+    torch.testing.assert_close(fast, slow)
+    torch.testing.assert_close(*(torch.autograd.grad(loss, states)[0] for loss in (fast, slow)), rtol=1e-4, atol=1e-6)
+    with torch.no_grad():
+        torch.testing.assert_close(linear_cross_entropy(states, weights, targets), slow)
+
+
 def test_huge_logits_stay_finite() -> None:
     states = torch.full((2, 4), 1e3, requires_grad=True)
     loss = linear_cross_entropy(states, torch.randn(9, 4) * 1e3, torch.tensor([0, 8]))

@@ -23,6 +23,7 @@ from penchant.core.artifacts import Artifact
 from penchant.core.errors import require
 from penchant.core.settings import Settings
 from penchant.data.batches import Batch
+from penchant.data.clock import gaps
 from penchant.data.schema import ACTIONS
 from penchant.items.trie import CodeTrie
 from penchant.models.generative.beam import TrieTensors
@@ -212,6 +213,4 @@ class Tandem(SequenceRetriever[TandemSettings]):
 
 def time_gaps(times: Tensor) -> Tensor:
     """int64[B, T]: floor(log2(1 + seconds since the event before)), 0 for a first event and for histories without times."""
-    before = torch.cat([times[:, :1], times[:, :-1]], dim=1)
-    seconds = torch.where(before > 0, times - before, 0).clamp_(min=0)
-    return torch.log2(1.0 + seconds.float()).long().clamp_(max=GAP_BUCKETS - 1)
+    return torch.log2(1.0 + gaps(times).float()).long().clamp_(max=GAP_BUCKETS - 1)

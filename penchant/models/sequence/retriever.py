@@ -13,11 +13,12 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from penchant.contracts import TopK
+from penchant.contracts import Losses, TopK
 from penchant.core.artifacts import Artifact, ArtifactWriter, read_artifact, write_artifact
 from penchant.core.settings import Settings
 from penchant.data.batches import Batch, by_length, collate
 from penchant.data.histories import Histories
+from penchant.models.sequence.head import ItemHead
 from penchant.nn.transformer import last_valid
 from penchant.ranking import blocks_of, check_request, exclude_, join, top_k
 
@@ -30,22 +31,31 @@ S = TypeVar("S", bound=Settings)
 class SequenceRetriever(nn.Module, ABC, Generic[S]):
     """A network that turns a history into one state and ranks items by it.
 
-    A subclass gives ``KIND``, ``settings``, ``num_items``, ``max_len`` and the methods ``encode``, ``score_states``
-    and ``loss``, and says in ``write_parts``/``from_artifact`` what it needs besides its weights.
+    A subclass gives ``KIND``, ``SETTINGS``, ``settings``, ``num_items``, ``max_len``, ``head`` and the method ``encode``.
+    One whose head is its own overrides ``score_states`` and ``loss`` instead; one that needs more than settings and
+    weights to be restored says so in ``write_parts`` and ``from_artifact``.
     """
 
     KIND: str
+    SETTINGS: type[S]
     settings: S
     num_items: int
     max_len: int
+    head: ItemHead
 
     @abstractmethod
     def encode(self, batch: Batch) -> Tensor:
         """States [B, T, W]; step t knows the steps up to t."""
 
-    @abstractmethod
     def score_states(self, states: Tensor) -> Tensor:
         """float32[B, N + 1] from last states [B, W]."""
+        return self.head.scores(states)
+
+    def loss(self, batch: Batch) -> Losses:
+        """Next-item loss over all steps that have a target."""
+        has = batch.targets > 0
+        loss = self.head.loss(self.encode(batch)[has], batch.targets[has])
+        return Losses(loss, {"next_item": loss.detach()})
 
     @torch.no_grad()
     def states(self, histories: Histories) -> Tensor:
@@ -83,9 +93,10 @@ class SequenceRetriever(nn.Module, ABC, Generic[S]):
         """Write what ``from_artifact`` needs besides settings and weights."""
 
     @classmethod
-    @abstractmethod
     def from_artifact(cls, saved: Artifact) -> Self:
         """Build the network without its weights."""
+        settings = dict(saved.manifest.settings)
+        return cls(settings.pop("num_items"), cls.SETTINGS.of(settings))  # type: ignore[call-arg]
 
     def save(self, folder: Path) -> None:
         """Write the artifact: settings, parts, weights."""

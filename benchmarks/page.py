@@ -1,0 +1,96 @@
+"""docs/benchmarks.md from benchmarks/results/*.json, so that no number there is typed by hand; losses are shown like the rest.
+
+Run: python -m benchmarks.page
+"""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+from benchmarks.harness import RESULTS
+
+PAGE = Path(__file__).resolve().parents[1] / "docs" / "benchmarks.md"
+TITLES = {  # also the order; a file not named here comes last, under its own name
+    "peers": "Against other libraries",
+    "training": "Training",
+    "profile": "Where a training step spends its time",
+    "ranking": "Ranking",
+    "scaling": "More data",
+    "indexes": "Nearest neighbours",
+    "loading": "Loading",
+    "demo": "The demo",
+}
+INTRODUCTIONS = {
+    "peers": (
+        "Amazon Beauty, leave-one-out, 2 layers, 2 heads, windows of 50, 2 threads. Both sides run in fresh processes that take "
+        "turns, so that other work on the machine falls on both; numbers are medians. The ratio says how many times better ours is: "
+        "below 1 the peer is better. Models are trained for seconds only: nothing here is about accuracy.\n\n"
+        "Batches are of about 4,096 padded steps (ours, RecTools) and of 2,048 examples (RecBole, which makes one example of each "
+        "prefix). Each side computes as it comes: Penchant in bfloat16 where the processor multiplies it in hardware, the others in "
+        "float32. Sampled softmax draws 64 negatives: ours a batch, RecTools a target. RecBole has no call for one user; the time is that "
+        "of its model and the sort. For alternating least squares each history is folded in by both sides."
+    ),
+    "profile": (
+        "Processor time of one thread, so that other work on the machine counts for little. A share is of the whole step. The "
+        "matrix products of the softmax are the model's own work; the rest of it is one pass of exponentials over positions x items."
+    ),
+}
+
+
+def page(folder: Path = RESULTS) -> str:
+    """The page as text."""
+    parts = [
+        "# Benchmarks",
+        "",
+        "Made by `python -m benchmarks.page` from `benchmarks/results/`; measured by `python -m benchmarks` and "
+        "`python -m benchmarks.peers`. Utilisation is model FLOPs a second over the fastest matrix product seen on the machine.",
+    ]
+    names = [path.stem for path in folder.glob("*.json")]
+    for name in sorted(names, key=lambda name: (list(TITLES).index(name) if name in TITLES else len(TITLES), name)):
+        rows = json.loads((folder / f"{name}.json").read_text(encoding="utf-8"))
+        if not isinstance(rows, list) or not rows:
+            continue
+        parts += ["", f"## {TITLES.get(name, name.capitalize())}", ""]
+        parts += [INTRODUCTIONS[name], ""] if name in INTRODUCTIONS else []
+        parts += table(rows)
+        parts += ["", *machines(rows)]
+    return "\n".join(parts) + "\n"
+
+
+def table(rows: list[dict[str, Any]]) -> list[str]:
+    """One line a row; columns of peers and of shares only where there are any."""
+    peers = any(row["peer"] is not None for row in rows)
+    shares = any("share" in row for row in rows)
+    head = ["measured", "unit", "ours", *(["peer", "", "ratio"] if peers else []), *(["share"] if shares else ["bar"])]
+    lines = [f"| {' | '.join(head)} |", f"|{'---|' * len(head)}"]
+    for row in rows:
+        cells = [row["what"], row["unit"], number(row["ours"])]
+        if peers and row["peer"] is None:
+            cells += ["", "", ""]
+        elif peers:
+            cells += [number(row["peer"]), f"{row['peer_name']} {row['peer_version']}", number(row["ratio"])]
+        bar = "" if row["bar"] is None else f"{number(row['bar'])}: {'holds' if row['holds'] else '**missed**'}"
+        cells.append(f"{row['share']:.0%}" if "share" in row else bar)
+        lines.append(f"| {' | '.join(cell.replace('|', chr(92) + '|') for cell in cells)} |")
+    return lines
+
+
+def number(value: float) -> str:
+    """Three or four figures, thousands apart."""
+    return f"{value:,.0f}" if abs(value) >= 1000 else f"{value:.3g}"
+
+
+def machines(rows: list[dict[str, Any]]) -> list[str]:
+    """Where the rows come from."""
+    loads: dict[str, list[float]] = {}
+    for row in rows:
+        machine = row["machine"]
+        told = f"{machine['cpu']}, {machine['cores']} cores, {machine['threads']} threads, torch {machine['packages']['torch']}, "
+        loads.setdefault(told + f"commit {str(row['commit'])[:12]}", []).append(row["load"])
+    return [f"{told}; load {min(load):.1f} to {max(load):.1f}." for told, load in loads.items()]
+
+
+if __name__ == "__main__":
+    PAGE.write_text(page(), encoding="utf-8")

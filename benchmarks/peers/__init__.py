@@ -1,0 +1,1 @@
+"""Penchant against other libraries: the same events, the same shapes, the same machine, in turns. See ``__main__``."""

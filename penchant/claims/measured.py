@@ -1,0 +1,154 @@
+"""One arm trained with one seed and measured once; kept, so that claims which share an arm train it once.
+
+What is kept depends on the code below the recipe, the data, the split, the arguments, the budget and the seed, and on
+nothing else; a change of any of them is another key. A run that is killed goes on from its checkpoints.
+
+Letters: R test users, K places of a list.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import shutil
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+
+from penchant.claims.claim import Budget
+from penchant.claims.discover import Recipe
+from penchant.claims.lab import Lab
+from penchant.claims.world import World
+from penchant.contracts import Retriever
+from penchant.core.artifacts import read_artifact, write_artifact
+from penchant.core.assets import cache_folder
+from penchant.core.errors import ArtifactError
+from penchant.core.machine import peak_memory_mb, reset_peak_memory
+from penchant.core.progress import stage
+from penchant.core.seeds import seed_everything
+from penchant.evaluate.metrics import per_row
+from penchant.evaluate.protocol import KS, Seen, capped, evaluate
+
+KIND = "claim-arm"
+
+
+@dataclass(frozen=True)
+class Task:
+    """What decides the numbers of one arm with one seed."""
+
+    recipe: Recipe
+    settings: Mapping[str, Any]
+    world: World
+    budget: Budget
+    seed: int
+    seen: Seen
+
+    @property
+    def key(self) -> str:
+        """A hash of all of it."""
+        told = {
+            "code": self.recipe.version,
+            "recipe": self.recipe.name,
+            "data": self.world.dataset.fingerprint,
+            "split": self.world.split.name,
+            "settings": dict(self.settings),
+            "budget": {name: value for name, value in vars(self.budget).items() if name != "trials" and value is not None},
+            "seed": self.seed,
+            "seen": self.seen,
+            "ks": KS,
+        }
+        return hashlib.sha256(json.dumps(told, sort_keys=True, default=str).encode()).hexdigest()[:24]
+
+
+@dataclass(frozen=True)
+class Measured:
+    """What came of it.
+
+    Attributes:
+        lists: int32[R, K], what was recommended to each test user.
+        seconds: Of building and training, validation included.
+        steps: Optimiser steps.
+        positions: Targets trained on.
+        parameters: Numbers that were learnt and are kept.
+        peak_mb: The most memory the process held meanwhile.
+        rank_seconds: Of ranking the catalogue for all test users.
+        curves: A list a trained part: an entry a validation, with epoch, seconds, loss and metric.
+    """
+
+    lists: np.ndarray
+    seconds: float
+    steps: int
+    positions: int
+    parameters: int
+    peak_mb: float
+    rank_seconds: float
+    curves: dict[str, list[dict[str, float]]]
+
+    def metrics(self, world: World) -> dict[str, np.ndarray]:
+        """float32[R] by name, see ``penchant.evaluate.metrics``."""
+        cuts, _ = capped(KS, world.split.num_items)
+        return per_row(self.lists, world.split.test.items, cuts)
+
+
+def measured(task: Task, store: Path | None = None) -> Measured:
+    """Train and measure, or read what was kept."""
+    store = store or cache_folder() / "claims"
+    folder = store / task.key
+    if folder.exists():
+        try:
+            return _read(folder)
+        except ArtifactError:  # a disk that lost something; it is trained again
+            shutil.rmtree(folder, ignore_errors=True)
+    work = store / "work" / task.key
+    found = _run(task, work)
+    _write(folder, task, found)
+    shutil.rmtree(work, ignore_errors=True)
+    return found
+
+
+def _run(task: Task, work: Path) -> Measured:
+    lab = task.world.lab(task.seed, task.budget, work)
+    reset_peak_memory()
+    seed_everything(task.seed)
+    began = time.monotonic()
+    with stage(f"{task.recipe.name} on {lab.name}, seed {task.seed}"):
+        model = task.recipe.build(lab, **task.settings)
+    seconds = max(time.monotonic() - began, sum(run.seconds for run in lab.runs.values()))  # a resumed run's first sitting counts
+    result = evaluate(model, task.world.split.test, name=task.recipe.name, seen=task.seen, ks=KS)
+    return Measured(
+        lists=result.lists,
+        seconds=seconds,
+        steps=lab.steps,
+        positions=sum(run.positions for run in lab.runs.values()),
+        parameters=parameters(model, lab),
+        peak_mb=peak_memory_mb(),
+        rank_seconds=result.seconds,
+        curves={name: run.log for name, run in lab.runs.items()},
+    )
+
+
+def parameters(model: Retriever, lab: Lab) -> int:
+    """Learnt numbers: a network's parameters, or the arrays a closed form keeps."""
+    if isinstance(model, torch.nn.Module):
+        return sum(one.numel() for one in model.parameters())
+    kept = [value for value in vars(model).values() if hasattr(value, "dtype") and getattr(value.dtype, "kind", "f") == "f"]
+    trained = max((run.parameters for run in lab.runs.values()), default=0)
+    return max(trained, sum(int(getattr(value, "nnz", value.size)) for value in kept if isinstance(value.size, int)))
+
+
+def _write(folder: Path, task: Task, found: Measured) -> None:
+    plain = {name: value for name, value in vars(found).items() if name != "lists"}
+    told = {"recipe": task.recipe.name, "dataset": task.world.dataset.name, "seed": task.seed, "code": task.recipe.version}
+    with write_artifact(folder, kind=KIND, settings={**told, "settings": dict(task.settings)}) as out:
+        out.tensors("lists", {"lists": found.lists})
+        out.json("measured", plain)
+
+
+def _read(folder: Path) -> Measured:
+    saved = read_artifact(folder, kind=KIND)
+    return Measured(lists=saved.arrays("lists")["lists"], **saved.json("measured"))

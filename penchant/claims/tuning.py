@@ -1,0 +1,168 @@
+"""Fair tuning: one Optuna study an arm, on validation only, with a stated number of trials.
+
+A study sees a lab, and a lab has no test targets. The first trial is the recipe's own defaults, so that tuning never
+validates worse than they do. What a study chose is stored as the recipe's defaults for that data set; every recipe is
+tuned through the same function with the same number of trials.
+
+The stored file of a recipe and data set is a list of entries, one for each set of fixed arguments (an arm).
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import warnings
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from importlib import resources
+from pathlib import Path
+from typing import Any
+
+import optuna
+from optuna.storages import JournalStorage
+from optuna.storages.journal import JournalFileBackend
+
+from penchant.claims.discover import PACKAGE, Recipe
+from penchant.claims.world import World
+from penchant.core.assets import cache_folder
+from penchant.core.errors import TrainingError, require
+from penchant.core.machine import describe
+from penchant.core.progress import note, stage
+from penchant.core.seeds import seed_everything
+from penchant.core.storage import writing
+
+#: Of the study and of every trial's training; claims train with other seeds as well.
+SEED = 100
+
+
+@dataclass(frozen=True)
+class Tuned:
+    """What a study chose.
+
+    Attributes:
+        fixed: Arguments that were given; the others of the recipe's space were chosen.
+        chosen: Arguments with the best validation.
+        trials: How many were tried, the defaults among them.
+        value: NDCG@10 on validation of the best.
+        default: The same of the defaults.
+        space: The recipe's space in words.
+        commit: Of the code.
+    """
+
+    fixed: Mapping[str, Any]
+    chosen: Mapping[str, Any]
+    trials: int
+    value: float
+    default: float
+    space: Mapping[str, str]
+    commit: str | None
+
+
+def tune(recipe: Recipe, world: World, *, trials: int, fixed: Mapping[str, Any] | None = None, store: Path | None = None) -> Tuned:
+    """Choose the arguments in the recipe's space by validation NDCG@10.
+
+    A study that was killed goes on: trials are kept in ``store``.
+
+    Args:
+        recipe: With a ``SPACE``.
+        world: Its test targets are not used.
+        trials: To try in all, at least 1.
+        fixed: Arguments that are not chosen.
+        store: Where trials are kept; a folder of the cache by default.
+
+    Raises:
+        InputError: The recipe has no space, or an argument is unknown.
+        TrainingError: No trial came to an end.
+    """
+    require(trials >= 1, f"trials={trials}", "a study tries at least the defaults", "pass trials>=1")
+    require(bool(recipe.space), f"recipe {recipe.name!r} without SPACE", "there is nothing to choose", "give it a SPACE")
+    fixed = dict(fixed or {})
+    recipe.check_settings(fixed)
+    space = {name: one for name, one in recipe.space.items() if name not in fixed}
+    require(bool(space), f"{recipe.name} with {fixed}", "everything in its space is fixed", "fix less")
+    study = _study(recipe, world, fixed, store)
+    if not study.trials:
+        study.enqueue_trial({name: recipe.defaults[name] for name, one in space.items() if _holds(one, recipe.defaults.get(name))})
+    while sum(trial.state.is_finished() for trial in study.trials) < trials:
+        trial = study.ask(fixed_distributions=space)
+        lab = world.lab(SEED)
+        seed_everything(SEED)
+        with stage(f"{recipe.name} on {lab.name}, trial {trial.number + 1} of {trials}: {_told(trial.params)}"):
+            try:
+                study.tell(trial, lab.quality(recipe.build(lab, **{**fixed, **trial.params})))
+            except TrainingError as error:  # settings under which it cannot train are an answer too
+                note(str(error))
+                study.tell(trial, state=optuna.trial.TrialState.FAIL)
+    finished = [trial for trial in study.trials if trial.value is not None]
+    require(bool(finished), f"0 of {trials} trials", f"{recipe.name}: every trial failed", "narrow its SPACE", TrainingError)
+    best = study.best_trial
+    gained = f"validates at {best.value:.4f}, the defaults at {finished[0].value:.4f}"
+    note(f"{recipe.name} on {world.dataset.name}: {_told(best.params)} {gained}")
+    return Tuned(fixed, best.params, trials, float(best.value or 0), float(finished[0].value or 0), _words(space), describe().commit)
+
+
+def _study(recipe: Recipe, world: World, fixed: Mapping[str, Any], store: Path | None) -> optuna.Study:
+    optuna.logging.set_verbosity(optuna.logging.WARNING)
+    told = json.dumps([recipe.version, world.dataset.fingerprint, world.split.name, fixed, _words(recipe.space)], sort_keys=True)
+    folder = store or cache_folder() / "claims" / "studies"
+    with writing(folder):
+        folder.mkdir(parents=True, exist_ok=True)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", optuna.exceptions.ExperimentalWarning)
+        journal = JournalFileBackend(str(folder / f"{hashlib.sha256(told.encode()).hexdigest()[:24]}.log"))
+        storage = JournalStorage(journal)
+        return optuna.create_study(
+            study_name=recipe.name,
+            storage=storage,
+            sampler=optuna.samplers.TPESampler(seed=SEED),
+            direction="maximize",
+            load_if_exists=True,
+        )
+
+
+def _holds(space: optuna.distributions.BaseDistribution, value: object) -> bool:
+    """Whether a default lies in what tuning may choose."""
+    if isinstance(space, optuna.distributions.CategoricalDistribution):
+        return value in space.choices
+    if not isinstance(space, optuna.distributions.FloatDistribution | optuna.distributions.IntDistribution):
+        return False
+    return isinstance(value, int | float) and space.low <= value <= space.high
+
+
+def _words(space: Mapping[str, Any]) -> dict[str, str]:
+    return {name: optuna.distributions.distribution_to_json(one) for name, one in sorted(space.items())}
+
+
+def _told(values: Mapping[str, Any]) -> str:
+    return ", ".join(f"{name}={value:.4g}" if isinstance(value, float) else f"{name}={value}" for name, value in values.items())
+
+
+def stored(recipe: str, dataset: str, folder: Path | None = None) -> list[Tuned]:
+    """What was chosen for the recipe on the data set, an entry a set of fixed arguments."""
+    path = (folder or shipped()) / dataset / f"{recipe}.json"
+    if not path.is_file():
+        return []
+    return [Tuned(**entry) for entry in json.loads(path.read_text(encoding="utf-8"))]
+
+
+def store(found: Tuned, recipe: str, dataset: str, folder: Path | None = None) -> Path:
+    """Keep ``found``, in place of an older entry with the same fixed arguments."""
+    path = (folder or shipped()) / dataset / f"{recipe}.json"
+    entries = [entry for entry in stored(recipe, dataset, folder) if entry.fixed != found.fixed]
+    plain = [vars(entry) for entry in sorted([*entries, found], key=lambda one: json.dumps(one.fixed, sort_keys=True))]
+    with writing(path):
+        path.parent.mkdir(parents=True, exist_ok=True)
+        draft = path.with_suffix(".draft")
+        draft.write_text(json.dumps(plain, indent=1) + "\n", encoding="utf-8")
+        draft.replace(path)
+    return path
+
+
+def shipped() -> Path:
+    """Where the defaults that come with Penchant are."""
+    return Path(str(resources.files(PACKAGE))) / "tuned"
+
+
+def entry(found: Sequence[Tuned], fixed: Mapping[str, Any]) -> Tuned | None:
+    """The entry with exactly these fixed arguments."""
+    return next((one for one in found if dict(one.fixed) == dict(fixed)), None)

@@ -1,0 +1,1 @@
+"""Layer 6: collaborative filtering on the graph of users and items."""
