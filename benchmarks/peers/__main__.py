@@ -115,9 +115,10 @@ def main() -> None:
     parser = argparse.ArgumentParser(description="Penchant against other libraries.")
     parser.add_argument("names", nargs="*", choices=[[], *(match.name for match in MATCHES)], default=[])
     parser.add_argument("--rounds", type=int, default=3, help="turns of both sides")
-    parser.add_argument("--seconds", type=float, default=15.0, help="measured training, a turn")
+    parser.add_argument("--seconds", type=float, default=20.0, help="measured training, a turn")
     parser.add_argument("--users", type=int, default=4096, help="users ranked")
     parser.add_argument("--calls", type=int, default=100, help="single users answered")
+    parser.add_argument("--threads", type=int, default=SHAPE["threads"], help="of both sides")
     asked = parser.parse_args()
     found = json.loads((RESULTS / "peers.json").read_text(encoding="utf-8")) if (RESULTS / "peers.json").exists() else []
     with tempfile.TemporaryDirectory() as folder:
@@ -127,6 +128,7 @@ def main() -> None:
             if asked.names and match.name not in asked.names:
                 continue
             options = {**SHAPE, **match.options, "seconds": asked.seconds, "users": asked.users, "calls": asked.calls}
+            options["threads"] = asked.threads
             rows = play(match, events, asked.rounds, options)
             found = [row for row in found if row["match"] != match.name] + rows
             order = [match.name for match in MATCHES]

@@ -13,7 +13,8 @@ from measuring import Throughput, answer, median_ms, peak_mb, request
 
 for old, new in {
     "bool": np.bool_, "int": np.int_, "float": np.float64, "object": np.object_, "str": np.str_, "long": np.int_,
-    "float_": np.float64, "complex_": np.complex128, "complex": np.complex128, "object_": np.object_, "unicode_": np.str_, "unicode": np.str_,
+    "float_": np.float64, "complex_": np.complex128, "complex": np.complex128,
+    "object_": np.object_, "unicode_": np.str_, "unicode": np.str_,
 }.items():  # fmt: skip
     if old not in np.__dict__:
         setattr(np, old, new)

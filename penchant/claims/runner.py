@@ -118,7 +118,7 @@ def tune(claim: Claim, worlds: Worlds, *, trials: int | None = None, folder: Pat
         fixed = dict(arm.settings) if own else {}
         known = tuning.entry(tuning.stored(arm.recipe, world.dataset.name, folder), fixed)
         if known is None or known.trials != wanted:
-            found = tuning.tune(recipe(arm.recipe), world, trials=wanted, fixed=fixed, store=store)
+            found = tuning.tune(recipe(arm.recipe), world, trials=wanted, fixed=fixed, budget=None if own else claim.budget, store=store)
             tuning.store(found, arm.recipe, world.dataset.name, folder)
 
 

@@ -22,6 +22,7 @@ import optuna
 from optuna.storages import JournalStorage
 from optuna.storages.journal import JournalFileBackend
 
+from penchant.claims.claim import Budget
 from penchant.claims.discover import PACKAGE, Recipe
 from penchant.claims.world import World
 from penchant.core.assets import cache_folder
@@ -47,6 +48,7 @@ class Tuned:
         default: The same of the defaults.
         space: The recipe's space in words.
         commit: Of the code.
+        budget: Of each trial, in words; empty where the recipe trained until it stalled.
     """
 
     fixed: Mapping[str, Any]
@@ -56,9 +58,18 @@ class Tuned:
     default: float
     space: Mapping[str, str]
     commit: str | None
+    budget: str = ""
 
 
-def tune(recipe: Recipe, world: World, *, trials: int, fixed: Mapping[str, Any] | None = None, store: Path | None = None) -> Tuned:
+def tune(
+    recipe: Recipe,
+    world: World,
+    *,
+    trials: int,
+    fixed: Mapping[str, Any] | None = None,
+    budget: Budget | None = None,
+    store: Path | None = None,
+) -> Tuned:
     """Choose the arguments in the recipe's space by validation NDCG@10.
 
     A study that was killed goes on: trials are kept in ``store``.
@@ -68,6 +79,7 @@ def tune(recipe: Recipe, world: World, *, trials: int, fixed: Mapping[str, Any] 
         world: Its test targets are not used.
         trials: To try in all, at least 1.
         fixed: Arguments that are not chosen.
+        budget: Of each trial; None trains as the recipe says.
         store: Where trials are kept; a folder of the cache by default.
 
     Raises:
@@ -80,12 +92,12 @@ def tune(recipe: Recipe, world: World, *, trials: int, fixed: Mapping[str, Any] 
     recipe.check_settings(fixed)
     space = {name: one for name, one in recipe.space.items() if name not in fixed}
     require(bool(space), f"{recipe.name} with {fixed}", "everything in its space is fixed", "fix less")
-    study = _study(recipe, world, fixed, store)
+    study = _study(recipe, world, fixed, budget, store)
     if not study.trials:
         study.enqueue_trial({name: recipe.defaults[name] for name, one in space.items() if _holds(one, recipe.defaults.get(name))})
     while sum(trial.state.is_finished() for trial in study.trials) < trials:
         trial = study.ask(fixed_distributions=space)
-        lab = world.lab(SEED)
+        lab = world.lab(SEED, budget)
         seed_everything(SEED)
         with stage(f"{recipe.name} on {lab.name}, trial {trial.number + 1} of {trials}: {_told(trial.params)}"):
             try:
@@ -98,18 +110,19 @@ def tune(recipe: Recipe, world: World, *, trials: int, fixed: Mapping[str, Any] 
     best = study.best_trial
     gained = f"validates at {best.value:.4f}, the defaults at {finished[0].value:.4f}"
     note(f"{recipe.name} on {world.dataset.name}: {_told(best.params)} {gained}")
-    return Tuned(fixed, best.params, trials, float(best.value or 0), float(finished[0].value or 0), _words(space), describe().commit)
+    values = float(best.value or 0), float(finished[0].value or 0)
+    return Tuned(fixed, best.params, trials, *values, _words(space), describe().commit, str(budget or ""))
 
 
-def _study(recipe: Recipe, world: World, fixed: Mapping[str, Any], store: Path | None) -> optuna.Study:
+def _study(recipe: Recipe, world: World, fixed: Mapping[str, Any], budget: Budget | None, store: Path | None) -> optuna.Study:
     optuna.logging.set_verbosity(optuna.logging.WARNING)
-    told = json.dumps([recipe.version, world.dataset.fingerprint, world.split.name, fixed, _words(recipe.space)], sort_keys=True)
+    told = [recipe.version, world.dataset.fingerprint, world.split.name, fixed, _words(recipe.space), str(budget or "")]
     folder = store or cache_folder() / "claims" / "studies"
     with writing(folder):
         folder.mkdir(parents=True, exist_ok=True)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", optuna.exceptions.ExperimentalWarning)
-        journal = JournalFileBackend(str(folder / f"{hashlib.sha256(told.encode()).hexdigest()[:24]}.log"))
+        journal = JournalFileBackend(str(folder / f"{hashlib.sha256(json.dumps(told, sort_keys=True).encode()).hexdigest()[:24]}.log"))
         storage = JournalStorage(journal)
         return optuna.create_study(
             study_name=recipe.name,

@@ -15,7 +15,7 @@ from rich.table import Table
 
 from penchant.claims import records
 from penchant.claims.atlas import write_atlas
-from penchant.claims.claim import Claim
+from penchant.claims.claim import Budget, Claim
 from penchant.claims.discover import Recipe, claim, claims, recipe, recipes
 from penchant.claims.runner import fast as made_fast
 from penchant.claims.runner import run as run_claim
@@ -109,10 +109,13 @@ def tune(
         int | None, typer.Option("--trials", min=1, help="Settings tried an arm; by default what the claim's budget says.")
     ] = None,
     dataset: Annotated[str | None, typer.Option("--dataset", help="Tune on other data than the claim's.")] = None,
+    steps: Annotated[
+        int | None, typer.Option("--steps", min=1, help="Of training a trial of a recipe; by default until it stalls.")
+    ] = None,
 ) -> None:
     """Choose settings on validation, the same number of trials for every arm, and keep them as the data set's defaults.
 
-    Examples: `penchant claims tune lightgcn-beats-bpr` · `penchant claims tune ease --dataset ml-100k --trials 12`
+    Examples: `penchant claims tune lightgcn-beats-bpr` · `penchant claims tune ease --dataset ml-100k --trials 8`
     """
     worlds = Worlds()
     for name in names:
@@ -128,7 +131,11 @@ def tune(
             "pass --dataset and --trials",
         )
         world = worlds.open(dataset or "", "leave-one-out")
-        console.print(store_tuned(tune_recipe(found, world, trials=trials or 1), name, world.dataset.name))
+        console.print(
+            store_tuned(
+                tune_recipe(found, world, trials=trials or 1, budget=Budget(steps=steps) if steps else None), name, world.dataset.name
+            )
+        )
 
 
 def atlas(

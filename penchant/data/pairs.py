@@ -58,6 +58,15 @@ class Pairs:
         """int64[N + 1], users who had an item."""
         return np.bincount(self.items, minlength=self.num_items + 1)
 
+    def newest(self, histories: Histories, share: float) -> np.ndarray:
+        """bool[E], the pairs that occur among the newest ``share`` (in 0..1) of all events; events of one time go together."""
+        owners = histories.users[histories.rows].astype(np.int64)
+        times = histories.times[owners > 0]
+        keys = (owners * (self.num_items + 1) + histories.items)[owners > 0]
+        first = len(times) - max(1, round(len(times) * share))
+        kept = keys[times >= np.partition(times, first)[first]] if len(times) else keys
+        return np.isin(self.keys, kept)
+
     def continued_by(self, histories: Histories) -> np.ndarray:
         """bool[R]: whether a row's user is known and the row holds all of the user's pairs, and perhaps more."""
         users = histories.users.astype(np.int64)
@@ -108,13 +117,15 @@ class PairBatches:
         size: B.
         negatives: M.
         seed: Of the order of pairs; negatives come from torch's generator.
+        only: bool[E], the pairs that stand in batches; all by default. The others are no negatives either.
     """
 
-    def __init__(self, pairs: Pairs, *, size: int, negatives: int = 1, seed: int = 0) -> None:
+    def __init__(self, pairs: Pairs, *, size: int, negatives: int = 1, seed: int = 0, only: np.ndarray | None = None) -> None:
         require(size >= 1 and negatives >= 1, f"size={size}, negatives={negatives}", "a batch holds at least one of each", "pass both >=1")
         self.pairs, self.size, self.negatives, self.seed = pairs, size, negatives, seed
         self.free = torch.from_numpy(pairs.num_items - pairs.user_degrees)  # [U + 1], items a user did not have
-        self.usable = np.flatnonzero(pairs.user_degrees[pairs.users] < pairs.num_items)
+        usable = pairs.user_degrees[pairs.users] < pairs.num_items
+        self.usable = np.flatnonzero(usable if only is None else usable & only)
         require(len(self.usable) > 0, "no pairs of users and items", "there is nothing to learn from", "check the split and its user codes")
         starts = np.cumsum(pairs.user_degrees) - pairs.user_degrees  # [U + 1], each user's first pair
         before = pairs.items - 1 - (np.arange(len(pairs)) - starts[pairs.users])  # items not had that precede this one

@@ -65,6 +65,18 @@ def repeats(queries: Tensor, keys: Tensor) -> Tensor:
     return queries[:, None] == keys[None, :]
 
 
+def mixed_log_q(share: Tensor, num_items: int, drawn: int, extra: int) -> Tensor:
+    """log Q float[Q] of keys: their chance of standing in a batch of ``drawn`` items filled by popularity and ``extra`` ones filled evenly.
+
+    Args:
+        share: float[Q], each key's share of all events.
+        num_items: N.
+        drawn: Keys that are positives of the batch.
+        extra: Keys drawn uniformly from the N items.
+    """
+    return torch.log((drawn * share + extra / num_items) / (drawn + extra))
+
+
 def uniformity(vectors: Tensor) -> Tensor:
     """The log of the mean of exp(-2 ||x - y||^2) over all pairs of unit vectors float[P, W]; lower is more even (Wang and Isola, 2020)."""
     distances = torch.pdist(F.normalize(vectors, dim=-1)).square()

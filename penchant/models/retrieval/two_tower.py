@@ -30,7 +30,7 @@ from penchant.data.batches import Batch
 from penchant.models.sequence.retriever import SequenceRetriever
 from penchant.nn.kept import Kept
 from penchant.nn.pooling import CausalPool
-from penchant.objectives.contrast import info_nce, repeats
+from penchant.objectives.contrast import info_nce, mixed_log_q, repeats
 
 
 class TwoTowerSettings(Settings):
@@ -108,7 +108,7 @@ class TwoTower(Kept, SequenceRetriever[TwoTowerSettings]):
 
     def log_chance(self, items: Tensor, drawn: int, extra: int) -> Tensor:
         """Each item's log Q, float32: of ``drawn`` places filled by popularity and ``extra`` ones filled evenly."""
-        return torch.log((drawn * self.share[items] + extra / self.num_items) / (drawn + extra))
+        return mixed_log_q(self.share[items], self.num_items, drawn, extra)
 
     def score_states(self, states: Tensor) -> Tensor:
         """[B, W] -> [B, N + 1]."""

@@ -8,7 +8,7 @@ Letters  none
 
 from __future__ import annotations
 
-from optuna.distributions import FloatDistribution
+from optuna.distributions import CategoricalDistribution, FloatDistribution
 
 from penchant.claims.claim import Arm, Claim, Paper
 from penchant.claims.lab import Lab
@@ -19,7 +19,11 @@ from penchant.train.settings import TrainSettings
 
 PAPER = Paper("GRU4Rec", "Session-based Recommendations with Recurrent Neural Networks", "Gravity R&D, ICLR 2016", "arXiv:1511.06939")
 TINY = {"width": 32, "hidden": 48, "max_len": 12, "dropout": 0.1, "learning_rate": 5e-3, "epochs": 25, "tokens": 256}
-SPACE = {"dropout": FloatDistribution(0.1, 0.6), "learning_rate": FloatDistribution(3e-4, 5e-3, log=True)}
+SPACE = {
+    "dropout": FloatDistribution(0.1, 0.6),
+    "learning_rate": FloatDistribution(3e-4, 5e-3, log=True),
+    "temperature": CategoricalDistribution([None, 0.05, 0.07, 0.1]),
+}
 
 
 def build(

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from optuna.distributions import FloatDistribution
+from optuna.distributions import CategoricalDistribution, FloatDistribution
 
 from penchant.claims.claim import Arm, Claim, Paper
 from penchant.claims.lab import Lab
@@ -41,6 +41,7 @@ SPACE = {
     "dropout": FloatDistribution(0.1, 0.6),
     "learning_rate": FloatDistribution(3e-4, 5e-3, log=True),
     "beta": FloatDistribution(0.05, 2.0, log=True),
+    "temperature": CategoricalDistribution([None, 0.05, 0.07, 0.1]),
 }
 
 

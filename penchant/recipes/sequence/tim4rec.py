@@ -9,7 +9,7 @@ Letters  none
 
 from __future__ import annotations
 
-from optuna.distributions import FloatDistribution
+from optuna.distributions import CategoricalDistribution, FloatDistribution
 
 from penchant.claims.claim import Arm, Claim, Paper
 from penchant.claims.lab import Lab
@@ -36,7 +36,11 @@ TINY = {
     "epochs": 25,
     "tokens": 256,
 }
-SPACE = {"dropout": FloatDistribution(0.1, 0.6), "learning_rate": FloatDistribution(3e-4, 5e-3, log=True)}
+SPACE = {
+    "dropout": FloatDistribution(0.1, 0.6),
+    "learning_rate": FloatDistribution(3e-4, 5e-3, log=True),
+    "temperature": CategoricalDistribution([None, 0.05, 0.07, 0.1]),
+}
 
 
 def build(
