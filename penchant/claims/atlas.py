@@ -59,6 +59,10 @@ def index(records: Mapping[str, dict[str, Any]]) -> str:
     counts = {outcome: sum(record["verdict"] == outcome for record in run) for outcome in Outcome}
     old = sum(bool(stale(record, known)) for record in run)
     lines = [
+        "---",
+        "hide: [toc]",  # the table needs the width
+        "---",
+        "",
         "# Atlas of systems",
         "",
         "What published systems say of themselves, run here under one protocol: the same split, the same budget for every arm, "
@@ -76,7 +80,7 @@ def index(records: Mapping[str, dict[str, Any]]) -> str:
         {recipe.family for recipe in recipes().values()}, key=lambda one: list(FAMILIES).index(one) if one in FAMILIES else 99
     ):
         lines += [f"## {FAMILIES.get(family, family.capitalize())}", ""]
-        lines += ["| System | Paper | What it claims | Did it hold here | By how much | Data | Cost |", "|---|---|---|---|---|---|---|"]
+        lines += ["| System, paper | What it claims | Did it hold here | By how much | Data | Cost |", "|---|---|---|---|---|---|"]
         for recipe in recipes().values():
             if recipe.family == family:
                 lines += _rows(recipe, records)
@@ -89,18 +93,17 @@ def index(records: Mapping[str, dict[str, Any]]) -> str:
 
 def _rows(recipe: Recipe, records: Mapping[str, dict[str, Any]]) -> list[str]:
     """Lines of the overview: the recipe, then its claims."""
-    system = f"[{recipe.paper.system}]({recipe.name}.md)"
+    system = f"[**{recipe.paper.system}**]({recipe.name}.md)<br>{_paper(recipe)}"
     if not recipe.claims:
-        return [f"| {system} | {_paper(recipe)} | a baseline of other claims | | | | |"]
+        return [f"| {system} | a baseline of other claims | | | | |"]
     lines = []
     for place, claim in enumerate(recipe.claims):
-        first = (system, _paper(recipe)) if place == 0 else ("", "")
         record = records.get(claim.name)
         if record is None:
             found = ("not run yet", "", claim.dataset, "")
         else:
-            found = (verdict(record, claim), by_how_much(record), record["dataset"], cost(record))
-        lines.append(f"| {first[0]} | {first[1]} | [{claim.says}]({recipe.name}.md#{claim.name}) | {' | '.join(found)} |")
+            found = (verdict(record, claim), by_how_much(record).replace(" (", "<br>("), record["dataset"], cost(record))
+        lines.append(f"| {system if place == 0 else ''} | [{claim.says}]({recipe.name}.md#{claim.name}) | {' | '.join(found)} |")
     return lines
 
 
@@ -169,7 +172,7 @@ def _protocol(record: dict[str, Any]) -> list[str]:
 def verdict(record: dict[str, Any], claim: Claim) -> str:
     """The verdict as a sign and a word; stale records say so."""
     word = f"{SIGNS[record['verdict']]} {record['verdict']}"
-    return f"{word} (stale)" if stale(record, [claim]) else word
+    return f"{word} (stale)" if stale(record, [claim]) else word.replace(" ", "\u00a0")
 
 
 def by_how_much(record: dict[str, Any]) -> str:

@@ -66,7 +66,7 @@ def repeats(queries: Tensor, keys: Tensor) -> Tensor:
 
 
 def mixed_log_q(share: Tensor, num_items: int, drawn: int, extra: int) -> Tensor:
-    """log Q float[Q] of keys: their chance of standing in a batch of ``drawn`` items filled by popularity and ``extra`` ones filled evenly.
+    """Log Q float[Q] of keys: their chance of standing in a batch of ``drawn`` items filled by popularity and ``extra`` ones filled evenly.
 
     Args:
         share: float[Q], each key's share of all events.

@@ -8,6 +8,4 @@ from penchant.claims.claim import Budget
 #: the baselines have levelled off on validation by then.
 ML_100K = Budget(steps=1000)
 BEAUTY = Budget(steps=3000)
-#: Histories of Beauty are short, so every sequence network overfits it with less.
-ON_BEAUTY = {"dropout": 0.5}
 BEAUTY_TIES = "Ties of a day keep the order of the file."

@@ -91,8 +91,8 @@ def record(claim: Claim) -> dict[str, Any]:
 def test_the_overview_tells_verdict_gain_and_cost(record: dict[str, Any], claim: Claim) -> None:
     page = atlas.index({claim.name: record})
     line = next(line for line in page.splitlines() if claim.says in line)
-    assert "✔ held |" in line
-    assert "NDCG@10 +0.0321 (+50.0%, 95% +0.0211 to +0.0431)" in line
+    assert "✔\u00a0held |" in line
+    assert "NDCG@10 +0.0321<br>(+50.0%, 95% +0.0211 to +0.0431)" in line
     assert "62 s, 1.5 GB, 1.2M parameters" in line
     assert "✔ 1 held, ✘ 0 did not, ≈ 0 undecided" in page
     assert f"{len(claims()) - 1} not run yet; 0 records" in page
@@ -138,7 +138,7 @@ def test_a_record_older_than_its_code_is_shown_as_stale(record: dict[str, Any], 
 
 def test_what_did_not_hold_is_shown_as_plainly(record: dict[str, Any], claim: Claim) -> None:
     lost = copy.deepcopy(record) | {"verdict": "not held", "difference": -0.02, "interval": [-0.03, -0.01]}
-    assert "✘ not held" in atlas.index({claim.name: lost})
+    assert "✘\u00a0not\u00a0held" in atlas.index({claim.name: lost})
     assert "-0.0200" in atlas.by_how_much(lost)
 
 

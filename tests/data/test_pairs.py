@@ -74,3 +74,20 @@ def test_a_user_of_everything_is_left_out() -> None:
         PairBatches(Pairs.of(full.take(np.array([0])), 3), size=9)
     with pytest.raises(InputError, match="size=0"):
         PairBatches(Pairs.of(full, 3), size=0)
+
+
+def test_newest_pairs_are_those_of_the_newest_events_of_known_users() -> None:
+    train = Histories.of([[2, 5, 2], [1, 3], [4]], times=[[1, 2, 9], [3, 9], [99]], users=[1, 2, 0])
+    pairs = Pairs.of(train, 6)  # (1, 2), (1, 5), (2, 1), (2, 3)
+    assert pairs.newest(train, 0.2).tolist() == [True, False, False, True], "events of one time go together"
+    assert pairs.newest(train, 0.6).tolist() == [True, False, True, True]
+    assert pairs.newest(train, 1.0).all()
+    assert pairs.newest(train, 0.0).any(), "at least one event"
+
+
+def test_pairs_left_out_are_in_no_batch_and_no_negatives() -> None:
+    torch.manual_seed(0)
+    pairs = Pairs.of(TRAIN, 6)
+    batches = PairBatches(pairs, size=4, negatives=50, only=pairs.items == 5)
+    assert [rows.tolist() for rows in batches.plan(0)] == [[1]]
+    assert set(batches.batch(np.array([1])).negatives.unique().tolist()) == {1, 3, 4, 6}

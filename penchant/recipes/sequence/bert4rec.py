@@ -14,7 +14,7 @@ from penchant.claims.claim import Arm, Budget, Claim, Paper
 from penchant.claims.lab import Lab
 from penchant.models.sequence.bert4rec import BERT4Rec, BERT4RecSettings
 from penchant.objectives.next_item import NextItemLoss
-from penchant.recipes.common import ON_BEAUTY
+from penchant.recipes.common import BEAUTY
 from penchant.train.settings import TrainSettings
 
 PAPER = Paper(
@@ -95,8 +95,8 @@ CLAIMS = [
     Claim(
         name="bert4rec-near-sasrec",
         says="BERT4Rec, trained long enough, reaches 90% of SASRec under the same loss and steps.",
-        subject=Arm("BERT4Rec", "bert4rec", ON_BEAUTY),
-        rivals=[Arm("SASRec", "sasrec", ON_BEAUTY)],
+        subject=Arm("BERT4Rec", "bert4rec"),
+        rivals=[Arm("SASRec", "sasrec")],
         dataset="amazon-beauty",
         metric="ndcg@10",
         budget=Budget(steps=6000),

@@ -15,7 +15,7 @@ from penchant.claims.lab import Lab
 from penchant.data.clock import Times
 from penchant.models.sequence.hstu import HSTU, HSTUSettings
 from penchant.objectives.next_item import NextItemLoss
-from penchant.recipes.common import BEAUTY, ML_100K, ON_BEAUTY
+from penchant.recipes.common import BEAUTY, ML_100K
 from penchant.train.settings import TrainSettings
 
 PAPER = Paper(
@@ -123,8 +123,8 @@ CLAIMS = [
     Claim(
         name="hstu-near-sasrec",
         says="HSTU reaches 90% of SASRec under the same loss and steps.",
-        subject=Arm("HSTU", "hstu", ON_BEAUTY),
-        rivals=[Arm("SASRec", "sasrec", ON_BEAUTY)],
+        subject=Arm("HSTU", "hstu"),
+        rivals=[Arm("SASRec", "sasrec")],
         dataset="amazon-beauty",
         metric="ndcg@10",
         budget=BEAUTY,

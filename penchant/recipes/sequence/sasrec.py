@@ -14,7 +14,7 @@ from penchant.claims.claim import Arm, Claim, Paper
 from penchant.claims.lab import Lab
 from penchant.models.sequence.sasrec import SASRec, SASRecSettings
 from penchant.objectives.next_item import NextItemLoss
-from penchant.recipes.common import BEAUTY, BEAUTY_TIES, ML_100K, ON_BEAUTY
+from penchant.recipes.common import BEAUTY, BEAUTY_TIES, ML_100K
 from penchant.train.settings import TrainSettings
 
 PAPER = Paper("SASRec", "Self-Attentive Sequential Recommendation", "UCSD, ICDM 2018", "arXiv:1808.09781")
@@ -74,8 +74,8 @@ CLAIMS = [
     Claim(
         name="sasrec-ce-beats-bce",
         says="SASRec trained with cross-entropy over the catalogue ranks better than with one binary negative.",
-        subject=Arm("cross-entropy", "sasrec", ON_BEAUTY),
-        rivals=[Arm("binary", "sasrec", {**ON_BEAUTY, "objective": "binary"})],
+        subject=Arm("cross-entropy", "sasrec"),
+        rivals=[Arm("binary", "sasrec", {"objective": "binary"})],
         dataset="amazon-beauty",
         metric="ndcg@10",
         budget=BEAUTY,
@@ -93,10 +93,10 @@ CLAIMS = [
     Claim(
         name="sasrec-gbce-beats-bce",
         says="Binary cross-entropy ranks better with its calibration for sampling, at the same 256 negatives, and than with one.",
-        subject=Arm("gBCE", "sasrec", {**ON_BEAUTY, "objective": "gbce", "negatives": 256}),
+        subject=Arm("gBCE", "sasrec", {"objective": "gbce", "negatives": 256}),
         rivals=[
-            Arm("binary, one negative", "sasrec", {**ON_BEAUTY, "objective": "binary"}),
-            Arm("binary, 256 negatives", "sasrec", {**ON_BEAUTY, "objective": "binary", "negatives": 256}),
+            Arm("binary, one negative", "sasrec", {"objective": "binary"}),
+            Arm("binary, 256 negatives", "sasrec", {"objective": "binary", "negatives": 256}),
         ],
         dataset="amazon-beauty",
         metric="ndcg@10",
@@ -106,8 +106,8 @@ CLAIMS = [
     Claim(
         name="sasrec-log-q-helps",
         says="A softmax over items sampled by popularity ranks better with the log-Q correction than without.",
-        subject=Arm("corrected", "sasrec", {**ON_BEAUTY, "objective": "sampled", "negatives": 256, "power": 1.0}),
-        rivals=[Arm("uncorrected", "sasrec", {**ON_BEAUTY, "objective": "sampled", "negatives": 256, "power": 1.0, "correction": False})],
+        subject=Arm("corrected", "sasrec", {"objective": "sampled", "negatives": 256, "power": 1.0}),
+        rivals=[Arm("uncorrected", "sasrec", {"objective": "sampled", "negatives": 256, "power": 1.0, "correction": False})],
         dataset="amazon-beauty",
         metric="ndcg@10",
         budget=BEAUTY,
@@ -125,7 +125,7 @@ CLAIMS = [
     Claim(
         name="sasrec-beats-unordered-beauty",
         says="On Amazon Beauty, too, SASRec ranks better than popularity and than item neighbourhoods.",
-        subject=Arm("SASRec", "sasrec", ON_BEAUTY),
+        subject=Arm("SASRec", "sasrec"),
         rivals=[Arm("popularity", "popularity"), Arm("item-kNN", "item_knn")],
         dataset="amazon-beauty",
         metric="ndcg@10",

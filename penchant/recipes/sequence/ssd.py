@@ -13,7 +13,7 @@ from penchant.claims.claim import Arm, Claim, Paper
 from penchant.claims.lab import Lab
 from penchant.models.sequence.state_space import StateSpaceNetwork, StateSpaceSettings
 from penchant.objectives.next_item import NextItemLoss
-from penchant.recipes.common import BEAUTY, ML_100K, ON_BEAUTY
+from penchant.recipes.common import BEAUTY, ML_100K
 from penchant.train.settings import TrainSettings
 
 PAPER = Paper(
@@ -94,8 +94,8 @@ CLAIMS = [
     Claim(
         name="ssd-near-sasrec",
         says="A state space network reaches 90% of SASRec under the same loss and steps.",
-        subject=Arm("SSD", "ssd", ON_BEAUTY),
-        rivals=[Arm("SASRec", "sasrec", ON_BEAUTY)],
+        subject=Arm("SSD", "ssd"),
+        rivals=[Arm("SASRec", "sasrec")],
         dataset="amazon-beauty",
         metric="ndcg@10",
         budget=BEAUTY,

@@ -16,7 +16,7 @@ from penchant.claims.lab import Lab
 from penchant.data.clock import Times
 from penchant.models.sequence.state_space import StateSpaceNetwork, StateSpaceSettings
 from penchant.objectives.next_item import NextItemLoss
-from penchant.recipes.common import BEAUTY, ML_100K, ON_BEAUTY
+from penchant.recipes.common import BEAUTY, ML_100K
 from penchant.train.settings import TrainSettings
 
 PAPER = Paper(
@@ -126,8 +126,8 @@ CLAIMS = [
     Claim(
         name="tim4rec-near-sasrec",
         says="TiM4Rec reaches 90% of SASRec under the same loss and steps.",
-        subject=Arm("TiM4Rec", "tim4rec", ON_BEAUTY),
-        rivals=[Arm("SASRec", "sasrec", ON_BEAUTY)],
+        subject=Arm("TiM4Rec", "tim4rec"),
+        rivals=[Arm("SASRec", "sasrec")],
         dataset="amazon-beauty",
         metric="ndcg@10",
         budget=BEAUTY,

@@ -60,6 +60,20 @@ def test_without_layers_it_is_bpr_mf() -> None:
     torch.testing.assert_close(loss.total, -gap.sigmoid().log().mean() + 0.5 * squares / 14)
 
 
+def test_softmax_sets_a_pair_against_the_items_of_the_batch_and_the_drawn_ones() -> None:
+    mf, pairs = model(layers=0, softmax=True, temperature=0.5, l2=0.0), batch()
+    keys = torch.cat([pairs.items, pairs.negatives.flatten()])
+    chance = (7 * torch.from_numpy(PAIRS.item_degrees)[keys] / 7 + 14 / 5) / 21
+    logits = mf.users(pairs.users) @ mf.items(keys).T / 0.5 - chance.log()
+    wanted = 0.0
+    for place, item in enumerate(pairs.items):
+        other = logits[place][keys != item].exp().sum()
+        wanted = wanted - torch.log(logits[place, place].exp() / (logits[place, place].exp() + other)) / 7
+    losses = mf.loss(pairs)
+    torch.testing.assert_close(losses.total, wanted.float(), rtol=1e-4, atol=1e-5)
+    assert set(losses.terms) == {"softmax"}
+
+
 def test_noise_has_its_length_a_row_and_stays_in_the_orthant() -> None:
     graph = model(layers=1)
     clean, noisy = graph.layers()[1], graph.layers(noise=0.01)[1]
