@@ -75,7 +75,7 @@ def test_a_blend_may_hold_blends(tmp_path: Path) -> None:
     [("os", "system"), ("penchant.models.blend", "standardised"), ("penchant.models.blend", "Path"), ("builtins", "open")],
 )
 def test_only_models_are_loaded(module: str, name: str, tmp_path: Path) -> None:
-    with pytest.raises(ArtifactError, match="below penchant.models"):
+    with pytest.raises(ArtifactError, match=r"below penchant\.models"):
         model_class(module, name)
     with write_artifact(tmp_path / "made", kind="blend", settings={"weights": [1.0], "classes": [[module, name]]}) as out:
         parts()[0].save(out.path / "part-0")

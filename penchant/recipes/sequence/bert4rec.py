@@ -14,7 +14,6 @@ from penchant.claims.claim import Arm, Budget, Claim, Paper
 from penchant.claims.lab import Lab
 from penchant.models.sequence.bert4rec import BERT4Rec, BERT4RecSettings
 from penchant.objectives.next_item import NextItemLoss
-from penchant.recipes.common import BEAUTY
 from penchant.train.settings import TrainSettings
 
 PAPER = Paper(

@@ -97,7 +97,7 @@ def build(
 CLAIMS = [
     Claim(
         name="two-stages-tame-one-epoch",
-        says="A ranker whose tables of ids were first learnt by contrast ranks better than one that learns them itself, or leaves them alone.",
+        says="A ranker of ids ranks better if contrast learnt its tables first than if it learns them alone, or leaves them as they are.",
         subject=Arm("two stages, tuned", "one_epoch"),
         rivals=[
             Arm("one stage", "one_epoch", {"tables": "scratch"}),

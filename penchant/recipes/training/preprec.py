@@ -16,6 +16,7 @@ from optuna.distributions import FloatDistribution
 
 from penchant.claims.claim import Arm, Budget, Claim, Paper
 from penchant.claims.lab import Lab
+from penchant.core.errors import require
 from penchant.data.popularity_dynamics import Popularity
 from penchant.models.blend import Blend
 from penchant.models.sequence.preprec import PrepRec, PrepRecSettings
@@ -83,6 +84,7 @@ def build(
         epochs: Passes over the data, at most.
         tokens: Padded steps a batch.
     """
+    require(0 <= mixed <= 1, f"mixed={mixed}", "it is a share of the budget", "pass 0<=mixed<=1")
 
     def popularity(place: Lab) -> tuple[int, Popularity, Popularity]:
         coarse = Popularity.of(place.train, place.num_items, days=coarse_days, decay=0.5)
@@ -111,6 +113,8 @@ def mixture(lab: Lab, model: PrepRec, alphas: Sequence[float], *, share: float, 
 
 
 PERIODS = {"coarse_days": 10.0, "fine_days": 6.0}
+MIXTURE = Arm("PrepRec and SASRec", "preprec", {"mixed": 0.7})
+SHARES = "In the mixture SASRec takes 700 steps and PrepRec 300; in other arms SASRec takes all. Validation chooses the weight of PrepRec."
 
 CLAIMS = [
     Claim(
@@ -128,12 +132,22 @@ CLAIMS = [
     Claim(
         name="popularity-dynamics-add-to-sasrec",
         says="Mixed with SASRec, PrepRec ranks better than SASRec alone, and than SASRec mixed with untrained weights.",
-        subject=Arm("PrepRec and SASRec", "preprec", {"mixed": 0.7}),
+        subject=MIXTURE,
         rivals=[Arm("SASRec", "sasrec")],
         controls=[Arm("random weights and SASRec", "preprec", {"mixed": 1.0, "weights": "random"})],
         dataset="ml-100k",
         metric="ndcg@10",
         budget=ML_100K,
-        note="SASRec alone takes all steps; in the mixture it takes 700 and PrepRec 300. The weight of PrepRec is chosen on validation.",
+        note=SHARES,
+    ),
+    Claim(
+        name="popularity-dynamics-add-more-than-popularity",
+        says="Mixed with SASRec, PrepRec ranks better than present popularity mixed with SASRec.",
+        subject=MIXTURE,
+        rivals=[Arm("present popularity and SASRec", "preprec", {"mixed": 1.0, "weights": "popularity"})],
+        dataset="ml-100k",
+        metric="ndcg@10",
+        budget=ML_100K,
+        note=SHARES,
     ),
 ]
