@@ -13,6 +13,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+from penchant.claims import tuning
 from penchant.claims.claim import Claim
 from penchant.claims.discover import recipe, recipes
 from penchant.core.errors import ArtifactError, PenchantError
@@ -83,4 +84,12 @@ def stale(record: dict[str, Any], known: Sequence[Claim]) -> str:
             changed = True
         if changed:
             return f"the code of {arm['recipe']} was changed since"
-    return ""
+    return "" if _same_settings(record, claims[record["claim"]]) else "other settings were tuned since"
+
+
+def _same_settings(record: dict[str, Any], claim: Claim) -> bool:
+    try:
+        settings, _ = tuning.settings_of(claim, record["dataset"])
+    except PenchantError:  # under a budget of trials, not all arms are tuned
+        return False
+    return all(settings[arm["name"]] == arm["settings"] for arm in record["arms"])

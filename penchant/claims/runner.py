@@ -59,7 +59,7 @@ def run(
     for arm in claim.arms:
         recipe(arm.recipe).check_settings(arm.settings)
     world = worlds.open(claim.dataset, claim.split)
-    chosen, trials = settings_of(claim, world.dataset.name, tuned)
+    chosen, trials = tuning.settings_of(claim, world.dataset.name, tuned)
     results: dict[str, list[Measured]] = {arm.name: [] for arm in claim.arms}
     for seed in claim.seeds:  # seed by seed, so that a run that is stopped has all arms of the first ones
         for arm in claim.arms:
@@ -73,40 +73,6 @@ def run(
     return record
 
 
-def settings_of(claim: Claim, dataset: str, folder: Path | None = None) -> tuple[dict[str, dict[str, Any]], int]:
-    """The arguments of every arm, and the number of trials that chose them (0: the recipes' own defaults).
-
-    Under a budget of trials every arm that has something to tune must have a study of its own with that many. Under
-    other budgets what tuning chose for the recipes is used if all of them were tuned with the same number of trials;
-    otherwise all arms run with their own defaults, so that no arm is tuned while another is not.
-
-    Raises:
-        InputError: Under a budget of trials, an arm was not tuned, or with another number of trials.
-    """
-    own = claim.budget.trials is not None
-    found = {
-        arm.name: tuning.entry(tuning.stored(arm.recipe, dataset, folder), dict(arm.settings) if own else {})
-        for arm in claim.arms
-        if _tunable(arm)
-    }
-    counts = {name: one.trials if one else 0 for name, one in found.items()}
-    if own:
-        for name, count in counts.items():
-            require(
-                count == claim.budget.trials,
-                f"claim {claim.name!r}, arm {name!r} with {count} tuning trials on {dataset}",
-                f"all arms have the same budget ({claim.budget})",
-                f"run penchant claims tune {claim.name}",
-            )
-    equal = len(set(counts.values())) == 1 and min(counts.values()) > 0
-    use = own or equal
-    settings = {
-        arm.name: {**(found[arm.name].chosen if use and found.get(arm.name) else {}), **arm.settings}  # type: ignore[union-attr]
-        for arm in claim.arms
-    }
-    return settings, min(counts.values()) if use and counts else 0
-
-
 def tune(claim: Claim, worlds: Worlds, *, trials: int | None = None, folder: Path | None = None, store: Path | None = None) -> None:
     """Tune every arm of the claim that was not tuned with that many trials yet, and store what was chosen."""
     world = worlds.open(claim.dataset, claim.split)
@@ -114,16 +80,12 @@ def tune(claim: Claim, worlds: Worlds, *, trials: int | None = None, folder: Pat
     wanted = trials or claim.budget.trials
     require(wanted is not None, f"claim {claim.name!r} without trials", f"its budget is {claim.budget}", "pass --trials")
     assert wanted is not None
-    for arm in filter(_tunable, claim.arms):
+    for arm in filter(tuning.tunable, claim.arms):
         fixed = dict(arm.settings) if own else {}
         known = tuning.entry(tuning.stored(arm.recipe, world.dataset.name, folder), fixed)
         if known is None or known.trials != wanted:
             found = tuning.tune(recipe(arm.recipe), world, trials=wanted, fixed=fixed, budget=None if own else claim.budget, store=store)
             tuning.store(found, arm.recipe, world.dataset.name, folder)
-
-
-def _tunable(arm: Arm) -> bool:
-    return bool(set(recipe(arm.recipe).space) - set(arm.settings))
 
 
 def _check_steps(claim: Claim, results: Mapping[str, Sequence[Measured]]) -> None:

@@ -22,8 +22,8 @@ import optuna
 from optuna.storages import JournalStorage
 from optuna.storages.journal import JournalFileBackend
 
-from penchant.claims.claim import Budget
-from penchant.claims.discover import PACKAGE, Recipe
+from penchant.claims.claim import Arm, Budget, Claim
+from penchant.claims.discover import PACKAGE, Recipe, recipe
 from penchant.claims.world import World
 from penchant.core.assets import cache_folder
 from penchant.core.errors import TrainingError, require
@@ -179,3 +179,38 @@ def shipped() -> Path:
 def entry(found: Sequence[Tuned], fixed: Mapping[str, Any]) -> Tuned | None:
     """The entry with exactly these fixed arguments."""
     return next((one for one in found if dict(one.fixed) == dict(fixed)), None)
+
+
+def settings_of(claim: Claim, dataset: str, folder: Path | None = None) -> tuple[dict[str, dict[str, Any]], int]:
+    """The arguments of every arm, and the number of trials that chose them (0: the recipes' own defaults).
+
+    Under a budget of trials every arm that has something to tune must have a study of its own with that many. Under
+    other budgets what tuning chose for the recipes is used if all of them were tuned with the same number of trials;
+    otherwise all arms run with their own defaults, so that no arm is tuned while another is not.
+
+    Raises:
+        InputError: Under a budget of trials, an arm was not tuned, or with another number of trials.
+    """
+    own = claim.budget.trials is not None
+    found = {arm.name: entry(stored(arm.recipe, dataset, folder), dict(arm.settings) if own else {}) for arm in claim.arms if tunable(arm)}
+    counts = {name: one.trials if one else 0 for name, one in found.items()}
+    if own:
+        for name, count in counts.items():
+            require(
+                count == claim.budget.trials,
+                f"claim {claim.name!r}, arm {name!r} with {count} tuning trials on {dataset}",
+                f"all arms have the same budget ({claim.budget})",
+                f"run penchant claims tune {claim.name}",
+            )
+    equal = len(set(counts.values())) == 1 and min(counts.values()) > 0
+    use = own or equal
+    settings = {
+        arm.name: {**(found[arm.name].chosen if use and found.get(arm.name) else {}), **arm.settings}  # type: ignore[union-attr]
+        for arm in claim.arms
+    }
+    return settings, min(counts.values()) if use and counts else 0
+
+
+def tunable(arm: Arm) -> bool:
+    """Whether anything of the arm is left to choose."""
+    return bool(set(recipe(arm.recipe).space) - set(arm.settings))

@@ -140,7 +140,7 @@ class Trainer:
         if checkpoint is not None and (checkpoint / "manifest.json").exists():
             progress, best = load_checkpoint(checkpoint, settings.plain(), wrapped, optimiser.optimizer)
             note(f"{name}: going on from epoch {progress.epoch + 1}, step {progress.step}")
-        run = _Run(self, name, wrapped, network, optimiser, accelerator, batches, progress, best, checkpoint, RunLog(self.folder), validate)
+        run = _Run(self, name, wrapped, network, optimiser, accelerator, batches, progress, best, checkpoint, RunLog(self.folder), validate)  # type: ignore[arg-type]
         try:
             run.all_epochs()
         finally:

@@ -12,15 +12,16 @@ from penchant.claims import atlas, discover, records
 from penchant.claims.atlas_figures import arms, curves
 from penchant.claims.claim import Claim
 from penchant.claims.discover import claims, recipe
+from penchant.claims.tuning import settings_of
 
 
-def entry(name: str, role: str, value: float, recipe_name: str) -> dict[str, Any]:
+def entry(name: str, role: str, value: float, recipe_name: str, settings: dict[str, Any]) -> dict[str, Any]:
     log = [{"epoch": float(step), "seconds": 2.0 * step, "loss": 5.0, "metric": value * step / 3} for step in (1, 2, 3)]
     return {
         "name": name,
         "role": role,
         "recipe": recipe_name,
-        "settings": {"width": 8, "dropout": 0.123456},
+        "settings": settings,
         "code": recipe(recipe_name).version,
         "metrics": {"ndcg@10": value, "recall@10": 2 * value},
         "intervals": {"ndcg@10": [value - 0.01, value + 0.01], "recall@10": [0.0, 1.0]},
@@ -44,6 +45,7 @@ def claim() -> Claim:
 def record(claim: Claim) -> dict[str, Any]:
     """A record as ``runner.judge`` writes it, with numbers that are easy to find again."""
     owner = claims()[claim.name][0]
+    chosen, _ = settings_of(claim, claim.dataset)
     return {
         "claim": claim.name,
         "says": claim.says,
@@ -76,8 +78,8 @@ def record(claim: Claim) -> dict[str, Any]:
         ],
         "correction": {"method": "Bonferroni", "alpha": 0.05, "comparisons": 60, "draws": 20000},
         "arms": [
-            entry(claim.subject.name, "subject", 0.0963, claim.subject.recipe),
-            entry(claim.rivals[0].name, "rival", 0.0642, claim.rivals[0].recipe),
+            entry(claim.subject.name, "subject", 0.0963, claim.subject.recipe, chosen[claim.subject.name]),
+            entry(claim.rivals[0].name, "rival", 0.0642, claim.rivals[0].recipe, chosen[claim.rivals[0].name]),
         ],
         "definition": records.definition(claim),
         "machine": {"cpu": "Some processor", "cores": 2, "load": [0.5, 0.5, 0.5]},
@@ -134,6 +136,13 @@ def test_a_record_older_than_its_code_is_shown_as_stale(record: dict[str, Any], 
     assert "✔ held (stale)" in atlas.index(known)
     assert "1 records are older than their code" in atlas.index(known)
     assert "This record is stale: the code of" in atlas.page(claims()[claim.name][0], known)
+
+
+def test_settings_that_were_tuned_since_make_a_record_stale(record: dict[str, Any], claim: Claim) -> None:
+    record["arms"][0]["settings"] = {"width": 8, "dropout": 0.123456}
+    page = atlas.page(claims()[claim.name][0], {claim.name: record})
+    assert "other settings were tuned since" in page
+    assert "width=8, dropout=0.1235" in page
 
 
 def test_what_did_not_hold_is_shown_as_plainly(record: dict[str, Any], claim: Claim) -> None:

@@ -12,8 +12,8 @@ from penchant.claims import records, tuning
 from penchant.claims.claim import Arm, Budget, Claim
 from penchant.claims.discover import recipe
 from penchant.claims.measured import Measured, Task, measured
-from penchant.claims.runner import run, settings_of
-from penchant.claims.tuning import Tuned
+from penchant.claims.runner import run
+from penchant.claims.tuning import Tuned, settings_of
 from penchant.claims.world import World, Worlds
 from penchant.core.errors import ArtifactError, InputError
 from penchant.evaluate.protocol import Seen
@@ -178,6 +178,9 @@ def test_a_record_goes_stale_with_its_claim_or_its_code(claim: Claim, worlds: Wo
     assert records.stale(record, []) == "no recipe makes this claim any more"
     assert records.stale(record, [replace(quick, margin=0.5)]) == "the claim was changed since"
     assert records.stale(record, [replace(quick, says="In other words.")]) == ""
+    assert records.stale({**record, "dataset": "tuned"}, [quick]) == ""
+    record["arms"][0]["settings"]["width"] = 99
+    assert records.stale(record, [quick]) == "other settings were tuned since"
     record["arms"][0]["code"] = "0"
     assert records.stale(record, [quick]) == "the code of sasrec was changed since"
     record["arms"][0]["recipe"] = "gone"
