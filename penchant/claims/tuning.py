@@ -105,9 +105,10 @@ def tune(
             except TrainingError as error:  # settings under which it cannot train are an answer too
                 note(str(error))
                 study.tell(trial, state=optuna.trial.TrialState.FAIL)
-    finished = [trial for trial in study.trials if trial.value is not None]
+    tried = [trial for trial in study.trials if trial.state.is_finished()][:trials]  # a longer study may have been kept
+    finished = [trial for trial in tried if trial.value is not None]
     require(bool(finished), f"0 of {trials} trials", f"{recipe.name}: every trial failed", "narrow its SPACE", TrainingError)
-    best = study.best_trial
+    best = max(finished, key=lambda trial: trial.value or 0.0)
     gained = f"validates at {best.value:.4f}, the defaults at {finished[0].value:.4f}"
     note(f"{recipe.name} on {world.dataset.name}: {_told(best.params)} {gained}")
     values = float(best.value or 0), float(finished[0].value or 0)

@@ -44,6 +44,9 @@ def test_a_study_finds_the_better_setting_and_keeps_its_trials(small: Recipe, wo
     watched = replace(small, build=spied(small, asked))
     assert tuning.tune(watched, world, trials=4, fixed=fixed, store=tmp_path).chosen == found.chosen
     assert asked == []  # all four trials were kept
+    first = tuning.tune(watched, world, trials=1, fixed=fixed, store=tmp_path)
+    assert (first.trials, asked) == (1, [])
+    assert first.value == first.default <= found.value  # of a longer study the first trials count
 
 
 def test_the_tuner_never_receives_the_test_split(small: Recipe, world: World, tmp_path: Path) -> None:
