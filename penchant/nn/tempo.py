@@ -39,6 +39,19 @@ class Tempo(nn.Module):
         self.scale = nn.Sequential(nn.Linear(heads, hidden), nn.SiLU(), nn.Linear(hidden, heads))
         self.first, self.second = CausalConv(heads, kernel), CausalConv(heads, kernel)
         self.gate = nn.Linear(heads, heads) if onward else None
+        self.reset()
+
+    def reset(self) -> None:
+        """First weights, to be given again after whatever initialises a whole network.
+
+        The gaps pass four factors. With small weights in each the product vanishes, gradients with it, and the network
+        learns as if there were no times. So they begin wide, and the perceptron begins near 1.
+        """
+        for part in self.modules():
+            if isinstance(part, nn.Linear):
+                nn.init.xavier_uniform_(part.weight)
+                nn.init.zeros_(part.bias)
+        nn.init.ones_(self.scale[-1].bias)  # type: ignore[arg-type]
 
     def forward(self, levels: Tensor) -> tuple[Tensor, Tensor]:
         """[B, T, H] -> the tempo and the next layer's levels, both [B, T, H]."""

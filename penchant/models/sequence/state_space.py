@@ -86,6 +86,8 @@ class StateSpaceNetwork(SequenceRetriever[StateSpaceSettings]):
         self.blocks = nn.ModuleList(StateSpaceBlock(settings.width, mixer, dropout=settings.dropout) for mixer in mixers)
         self.norm = nn.LayerNorm(settings.width)
         init_normal(self)
+        for mixer in mixers:  # small weights here would leave steps, inputs and outputs of the state space all but constant
+            mixer.inward.reset_parameters()
         heads, last = mixers[0].heads, settings.layers - 1
         self.tempos = nn.ModuleList(Tempo(heads, onward=layer < last) for layer in range(settings.layers)) if settings.timed else None
 
