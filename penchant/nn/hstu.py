@@ -74,7 +74,9 @@ def pointwise_attention(queries: Tensor, keys: Tensor, values: Tensor, bias: Ten
     """[B, H, T, D]: sum over earlier steps j of SiLU(q_i k_j + bias_ij) v_j / ``length``.
 
     Args:
-        queries, keys, values: [B, H, T, D].
+        queries: [B, H, T, D].
+        keys: [B, H, T, D].
+        values: [B, H, T, D].
         bias: [B or 1, T, T].
         length: n.
     """

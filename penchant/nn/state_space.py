@@ -96,7 +96,8 @@ def state_space(x: Tensor, dt: Tensor, a: Tensor, b: Tensor, c: Tensor, *, chunk
         x: [B, T, H, P].
         dt: float32[B, T, H], positive step sizes.
         a: float32[H], negative decay rates.
-        b, c: [B, T, S], shared by heads.
+        b: [B, T, S], shared by heads.
+        c: [B, T, S], shared by heads.
         chunk: K.
     """
     rows, steps, heads, size = x.shape

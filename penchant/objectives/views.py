@@ -17,7 +17,8 @@ def two_views(first: Tensor, second: Tensor, *, temperature: float = 1.0, cosine
     """Mean InfoNCE over all 2B views against the 2B - 2 views of other rows.
 
     Args:
-        first, second: float[B, W], the views.
+        first: float[B, W], one view a row.
+        second: float[B, W], the other.
         temperature: Divides the scores.
         cosine: Score by the cosine instead of the inner product.
         users: int64[B]; rows of one user are no negatives of each other.
@@ -35,7 +36,8 @@ def margins(first: Tensor, second: Tensor) -> Tensor:
     hi the mean of max(p, n), it is mean relu(p - lo) + mean relu(hi - n).
 
     Args:
-        first, second: float[B, W].
+        first: float[B, W].
+        second: float[B, W].
     """
     views = torch.cat([first, second])
     pair = (first * second).sum(dim=1).repeat(2)

@@ -49,7 +49,8 @@ class PrepRec(SequenceRetriever[PrepRecSettings]):
     Args:
         num_items: N.
         settings: Shape of the network.
-        coarse, fine: Popularity of the N items.
+        coarse: Popularity of the N items in long periods.
+        fine: The same in short ones.
     """
 
     KIND = "preprec"
