@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-import os
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -17,7 +16,7 @@ from penchant.claims import tuning
 from penchant.claims.claim import Claim
 from penchant.claims.discover import recipe, recipes
 from penchant.core.errors import ArtifactError, PenchantError
-from penchant.core.storage import writing
+from penchant.core.storage import replace_text
 
 #: What every record has.
 NEEDED = ("claim", "says", "recipe", "paper", "dataset", "metric", "verdict", "difference", "interval", "arms", "comparisons", "definition")
@@ -33,14 +32,7 @@ def definition(claim: Claim) -> str:
 def write(folder: Path, record: dict[str, Any]) -> Path:
     """Write ``folder/<claim>.json``, replacing an older record of the claim."""
     path = folder / f"{record['claim']}.json"
-    draft = path.with_name(f".{path.name}.{os.getpid()}")
-    with writing(path):
-        folder.mkdir(parents=True, exist_ok=True)
-        try:
-            draft.write_text(json.dumps(record, indent=1, ensure_ascii=False, allow_nan=False) + "\n", encoding="utf-8")
-            draft.replace(path)
-        finally:
-            draft.unlink(missing_ok=True)
+    replace_text(path, json.dumps(record, indent=1, ensure_ascii=False, allow_nan=False) + "\n")
     return path
 
 

@@ -30,7 +30,7 @@ from penchant.core.errors import TrainingError, require
 from penchant.core.machine import describe
 from penchant.core.progress import note, stage
 from penchant.core.seeds import seed_everything
-from penchant.core.storage import writing
+from penchant.core.storage import replace_text, writing
 
 #: Of the study and of every trial's training; claims train with other seeds as well.
 SEED = 100
@@ -164,11 +164,7 @@ def store(found: Tuned, recipe: str, dataset: str, folder: Path | None = None) -
     path = (folder or shipped()) / dataset / f"{recipe}.json"
     entries = [entry for entry in stored(recipe, dataset, folder) if entry.fixed != found.fixed]
     plain = [vars(entry) for entry in sorted([*entries, found], key=lambda one: json.dumps(one.fixed, sort_keys=True))]
-    with writing(path):
-        path.parent.mkdir(parents=True, exist_ok=True)
-        draft = path.with_suffix(".draft")
-        draft.write_text(json.dumps(plain, indent=1) + "\n", encoding="utf-8")
-        draft.replace(path)
+    replace_text(path, json.dumps(plain, indent=1) + "\n")
     return path
 
 

@@ -21,7 +21,7 @@ from penchant.core.downloads import AssetFile, matches
 from penchant.core.errors import AssetError, InputError, require
 from penchant.core.pins import ASSETS, Asset, Variant
 from penchant.core.progress import note
-from penchant.core.storage import writing
+from penchant.core.storage import replace_text, writing
 
 _MARKER = ".verified.json"
 _DOWNLOADS = "downloads"
@@ -105,10 +105,7 @@ def _ready(asset: Asset, home: Path) -> Path | None:
 def _mark(variant: Variant, folder: Path) -> Path:
     """Note that the files of ``folder`` were found right as they are now."""
     text = json.dumps({file.name: _trace(folder, file) for file in variant.files})
-    draft = folder / f"{_MARKER}.{os.getpid()}"
-    with writing(folder):
-        draft.write_text(text)
-        draft.replace(folder / _MARKER)
+    replace_text(folder / _MARKER, text)
     return folder
 
 

@@ -46,6 +46,22 @@ def writing(path: Path) -> Iterator[None]:
         raise refused from error
 
 
+def replace_text(path: Path, text: str) -> None:
+    """Write a small text file whole or not at all: beside its place under another name, then renamed. Folders above it are made.
+
+    Raises:
+        StorageError: The disk refused.
+    """
+    draft = path.with_name(f".{path.name}.{os.getpid()}")
+    with writing(path):
+        path.parent.mkdir(parents=True, exist_ok=True)
+        try:
+            draft.write_text(text, encoding="utf-8")
+            draft.replace(path)
+        finally:
+            draft.unlink(missing_ok=True)
+
+
 def sync_file(path: Path) -> None:
     """Wait until the bytes of ``path`` are on the disk."""
     with path.open("r+b") as file:  # Windows refuses to sync what is open for reading only
