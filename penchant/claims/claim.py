@@ -16,19 +16,28 @@ CLAIMS = [
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
 from penchant.core.errors import require
+from penchant.data.dataset import Dataset
+from penchant.data.popularity import TIERS
+from penchant.data.splits import Split, cold_items, global_temporal, leave_one_out, per_user_temporal
 from penchant.evaluate.metrics import METRICS
 from penchant.evaluate.protocol import KS, Seen
 
 #: What a budget decides, and an arm therefore may not.
 AMOUNTS = ("epochs", "steps", "seconds", "patience", "trials", "seed")
 #: Parts of the evaluated users that a claim may speak of; see ``penchant.evaluate.slices``.
-SLICES = ("all", "head", "mid", "tail", "short", "middle", "long")
-SPLITS = ("leave-one-out", "global-temporal", "per-user-temporal", "cold-items")
+SLICES = ("all", *TIERS, "short", "middle", "long")
+#: How a data set is cut.
+SPLITS: Mapping[str, Callable[[Dataset], Split]] = {
+    "leave-one-out": leave_one_out,
+    "global-temporal": global_temporal,
+    "per-user-temporal": per_user_temporal,
+    "cold-items": cold_items,
+}
 
 
 @dataclass(frozen=True)
@@ -165,6 +174,10 @@ class Claim:
     def arms(self) -> tuple[Arm, ...]:
         """Subject, rivals, controls."""
         return (self.subject, *self.rivals, *self.controls)
+
+    def role(self, arm: Arm) -> str:
+        """What one of its arms is here: ``"subject"``, ``"rival"`` or ``"control"``."""
+        return "subject" if arm is self.subject else "rival" if arm in self.rivals else "control"
 
 
 def known_metrics() -> str:

@@ -16,7 +16,7 @@ from penchant.claims.discover import Recipe, claims, recipe
 from penchant.claims.measured import Measured, Task, measured
 from penchant.claims.verdicts import ALPHA, DRAWS, Comparison, compare, interval, outcome
 from penchant.claims.world import World, Worlds
-from penchant.core.errors import require
+from penchant.core.errors import InputError, require
 from penchant.core.machine import describe
 from penchant.core.progress import note
 from penchant.evaluate.slices import slices
@@ -78,8 +78,8 @@ def tune(claim: Claim, worlds: Worlds, *, trials: int | None = None, folder: Pat
     world = worlds.open(claim.dataset, claim.split)
     own = claim.budget.trials is not None
     wanted = trials or claim.budget.trials
-    require(wanted is not None, f"claim {claim.name!r} without trials", f"its budget is {claim.budget}", "pass --trials")
-    assert wanted is not None
+    if wanted is None:
+        raise InputError(f"claim {claim.name!r} without trials", f"its budget is {claim.budget}", "pass --trials")
     for arm in filter(tuning.tunable, claim.arms):
         fixed = dict(arm.settings) if own else {}
         known = tuning.entry(tuning.stored(arm.recipe, world.dataset.name, folder), fixed)
@@ -185,7 +185,7 @@ def _rows(claim: Claim, world: World) -> np.ndarray:
 def _plain(one: Comparison, arm: Arm, claim: Claim) -> dict[str, Any]:
     return {
         "other": one.other,
-        "role": "rival" if arm in claim.rivals else "control",
+        "role": claim.role(arm),
         "difference": one.difference,
         "interval": list(one.interval),
         "relative": one.relative if np.isfinite(one.relative) else None,
@@ -196,10 +196,9 @@ def _plain(one: Comparison, arm: Arm, claim: Claim) -> dict[str, Any]:
 
 
 def _arm(arm: Arm, claim: Claim, runs: Sequence[Measured], settings: Mapping[str, Any], tables: Mapping[str, np.ndarray]) -> dict[str, Any]:
-    role = "subject" if arm is claim.subject else "rival" if arm in claim.rivals else "control"
     return {
         "name": arm.name,
-        "role": role,
+        "role": claim.role(arm),
         "recipe": arm.recipe,
         "settings": dict(settings),
         "code": recipe(arm.recipe).version,

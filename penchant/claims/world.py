@@ -2,29 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from penchant.claims.claim import Budget
+from penchant.claims.claim import SPLITS, Budget
 from penchant.claims.lab import Lab
 from penchant.core.assets import cache_folder
 from penchant.core.errors import InputError
 from penchant.core.progress import stage
 from penchant.data.dataset import Dataset
 from penchant.data.sources import load
-from penchant.data.splits import Split, cold_items, global_temporal, leave_one_out, per_user_temporal
+from penchant.data.splits import Split
 from penchant.items.cache import CachedEncoder
 from penchant.items.encoders import TextEncoder
 from penchant.items.minilm import MiniLM
-
-#: How a data set is cut, by the name that claims use.
-RULES: dict[str, Callable[[Dataset], Split]] = {
-    "leave-one-out": leave_one_out,
-    "global-temporal": global_temporal,
-    "per-user-temporal": per_user_temporal,
-    "cold-items": cold_items,
-}
 
 
 def text_encoder() -> TextEncoder:
@@ -39,7 +30,7 @@ class World:
     Attributes:
         dataset: As loaded.
         split: Its training, validation and test parts.
-        rule: The split's name in ``RULES``.
+        rule: The split's name in ``SPLITS``.
         others: Opens further data sets under the same rule.
     """
 
@@ -75,10 +66,10 @@ class Worlds:
         Raises:
             InputError: There is no such data set or rule; the message lists the names.
         """
-        if rule not in RULES:
-            raise InputError(f"split={rule!r}", "there is no such split", f"use one of: {', '.join(RULES)}")
+        if rule not in SPLITS:
+            raise InputError(f"split={rule!r}", "there is no such split", f"use one of: {', '.join(SPLITS)}")
         if (dataset, rule) not in self._open:
             with stage(f"Loading {dataset}"):
                 found = load(dataset).dataset
-            self._open[dataset, rule] = World(found, RULES[rule](found), rule, self)
+            self._open[dataset, rule] = World(found, SPLITS[rule](found), rule, self)
         return self._open[dataset, rule]

@@ -37,7 +37,7 @@ OWN = Path("runs/claims")
 NamesArgument = Annotated[list[str] | None, typer.Argument(help="Claims, or recipes whose claims are meant.", show_default=False)]
 AllOption = Annotated[bool, typer.Option("--all", help="Every claim of every recipe.")]
 RecordsOption = Annotated[Path, typer.Option("--records", help="Folder of records.")]
-SignedColours = {"held": "green", "not held": "red", "undecided": "yellow"}
+COLOURS = {"held": "green", "not held": "red", "undecided": "yellow"}
 
 
 @app.command("list")
@@ -60,8 +60,7 @@ def show(name: Annotated[str, typer.Argument(help="A claim.")], where: RecordsOp
         f"{one.metric} on {one.dataset}, {one.split}, seen items {one.seen}, users: {one.slice}; {one.budget}; seeds {list(one.seeds)}"
     )
     for arm in one.arms:
-        role = "subject" if arm is one.subject else "rival" if arm in one.rivals else "control"
-        console.print(f"  {role:8} {arm.name}: {arm.recipe} {dict(arm.settings) or ''}")
+        console.print(f"  {one.role(arm):8} {arm.name}: {arm.recipe} {dict(arm.settings) or ''}")
     known = records.read_all(where)
     if name in known:
         show_record(known[name], one)
@@ -85,7 +84,9 @@ def run(
     Examples: `penchant claims run sasrec` · `penchant claims run --all --fast` · `penchant claims run --all --dataset my-shop`
     """
     chosen = named(names, everything)
-    where = where or (RECORDS if not (small or dataset or seeds) else OWN / ("fast" if small else Path(dataset or "seeds").name))
+    if where is None:  # the project's records are those of its own data, seeds and budgets, and lie in a source tree
+        ours = RECORDS.is_dir() and not (small or dataset or seeds)
+        where = RECORDS if ours else OWN / ("fast" if small else Path(dataset).name if dataset else "seeds" if seeds else "records")
     known, worlds, began = records.read_all(where), Worlds(), time.monotonic()
     table = Table("Claim", "Verdict", "Difference", "95% interval", "Took")
     for place, (owner, one) in enumerate(chosen, 1):
@@ -124,17 +125,11 @@ def tune(
             tune_claim(replace(one, dataset=dataset) if dataset else one, worlds, trials=trials)
             continue
         found = recipe(name)
-        require(
-            dataset is not None and trials is not None,
-            f"recipe={name!r}",
-            "a recipe is tuned on a data set, by a number of trials",
-            "pass --dataset and --trials",
-        )
-        world = worlds.open(dataset or "", "leave-one-out")
+        if dataset is None or trials is None:
+            raise InputError(f"recipe={name!r}", "a recipe is tuned on a data set, by a number of trials", "pass --dataset and --trials")
+        world = worlds.open(dataset, "leave-one-out")
         console.print(
-            store_tuned(
-                tune_recipe(found, world, trials=trials or 1, budget=Budget(steps=steps) if steps else None), name, world.dataset.name
-            )
+            store_tuned(tune_recipe(found, world, trials=trials, budget=Budget(steps=steps) if steps else None), name, world.dataset.name)
         )
 
 
@@ -180,7 +175,7 @@ def state(record: dict[str, Any] | None, one: Claim) -> str:
 
 def coloured(verdict: str) -> str:
     """The verdict in its colour."""
-    return f"[{SignedColours[verdict]}]{verdict}[/]"
+    return f"[{COLOURS[verdict]}]{verdict}[/]"
 
 
 def gap(record: dict[str, Any]) -> tuple[str, str]:
