@@ -28,7 +28,7 @@ INTRODUCTIONS = {
         "turns, so that other work on the machine falls on both; numbers are medians. The ratio says how many times better ours is: "
         "below 1 the peer is better. Models are trained for seconds only: nothing here is about accuracy.\n\n"
         "Batches are of about 4,096 padded steps (ours, RecTools) and of 2,048 examples (RecBole, which makes one example of each "
-        "prefix); as ours puts rows of like length together, its batch holds some 3,900 targets, one of RecTools some 500. "
+        "prefix); as ours puts rows of like length together, less of its batch is padding. "
         "Each side computes as it comes: Penchant in bfloat16 where the processor multiplies it in hardware, the others in "
         "float32. Sampled softmax draws 64 negatives: ours a batch, RecTools a target. RecBole has no call for one user; the time is that "
         "of its model and the sort. For alternating least squares each history is folded in by both sides."
@@ -46,7 +46,7 @@ def page(folder: Path = RESULTS) -> str:
         "# Benchmarks",
         "",
         "Made by `python -m benchmarks.page` from `benchmarks/results/`; measured by `python -m benchmarks` and "
-        "`python -m benchmarks.peers`. Utilisation is model FLOPs a second over the fastest matrix product seen on the machine.",
+        "`python -m benchmarks.peers`. Utilisation is model FLOPs a second over the fastest matrix product that several processes saw.",
     ]
     names = [path.stem for path in folder.glob("*.json")]
     for name in sorted(names, key=lambda name: (list(TITLES).index(name) if name in TITLES else len(TITLES), name)):
