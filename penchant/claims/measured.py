@@ -12,19 +12,18 @@ import hashlib
 import json
 import shutil
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import torch
+from scipy import sparse
 
 from penchant.claims.claim import Budget
 from penchant.claims.discover import Recipe
-from penchant.claims.lab import Lab
 from penchant.claims.world import World
-from penchant.contracts import Retriever
 from penchant.core.artifacts import read_artifact, write_artifact
 from penchant.core.assets import cache_folder
 from penchant.core.errors import ArtifactError
@@ -125,20 +124,32 @@ def _run(task: Task, work: Path) -> Measured:
         seconds=seconds,
         steps=lab.steps,
         positions=sum(run.positions for run in lab.runs.values()),
-        parameters=parameters(model, lab),
+        parameters=parameters(model),
         peak_mb=peak_memory_mb(),
         rank_seconds=result.seconds,
         curves={name: run.log for name, run in lab.runs.items()},
     )
 
 
-def parameters(model: Retriever, lab: Lab) -> int:
-    """Learnt numbers: a network's parameters, or the arrays a closed form keeps."""
+def parameters(model: object) -> int:
+    """Learnt numbers: a network's parameters, or the floats that a closed form keeps under names without an underscore.
+
+    A model made of others counts what was learnt by all of them.
+    """
     if isinstance(model, torch.nn.Module):
         return sum(one.numel() for one in model.parameters())
-    kept = [value for value in vars(model).values() if hasattr(value, "dtype") and getattr(value.dtype, "kind", "f") == "f"]
-    trained = max((run.parameters for run in lab.runs.values()), default=0)
-    return max(trained, sum(int(getattr(value, "nnz", value.size)) for value in kept if isinstance(value.size, int)))
+    if isinstance(parts := getattr(model, "parts", None), Sequence):
+        return sum(parameters(part) for part in parts)
+    return sum(_floats(value) for name, value in vars(model).items() if not name.startswith("_"))
+
+
+def _floats(value: object) -> int:
+    """Entries of an array, sparse matrix or tensor of floats; 0 for anything else."""
+    if isinstance(value, torch.Tensor):
+        return value.numel() if value.is_floating_point() else 0
+    if isinstance(value, np.ndarray | sparse.csr_matrix) and value.dtype.kind == "f":
+        return int(value.nnz if isinstance(value, sparse.csr_matrix) else value.size)
+    return 0
 
 
 def _write(folder: Path, task: Task, found: Measured) -> None:

@@ -6,17 +6,24 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import torch
+from scipy import sparse
 
 from penchant.claims import measured as measuring
 from penchant.claims import records, tuning
 from penchant.claims.claim import Arm, Budget, Claim
 from penchant.claims.discover import recipe
-from penchant.claims.measured import Measured, Task, measured
+from penchant.claims.measured import Measured, Task, measured, parameters
 from penchant.claims.runner import run
 from penchant.claims.tuning import Tuned, settings_of
 from penchant.claims.world import World, Worlds
 from penchant.core.errors import ArtifactError, InputError
+from penchant.data.histories import Histories
 from penchant.evaluate.protocol import Seen
+from penchant.models.blend import Blend
+from penchant.models.retrieval.ials import ALSSettings, ImplicitALS
+from penchant.models.retrieval.linear import LinearItemModel
+from penchant.models.retrieval.popularity import Popularity
 from tests.claims.conftest import SMALL
 
 
@@ -60,7 +67,7 @@ def task(world: World, **change) -> Task:
     return replace(Task(recipe("sasrec"), SMALL, world, Budget(steps=30), 0, Seen.REMOVED), **change)
 
 
-def test_the_key_follows_all_that_decides_the_numbers(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_key_follows_all_that_decides_the_numbers(world: World) -> None:
     base = task(world).key
     assert task(world).key == base
     changed = [
@@ -185,3 +192,14 @@ def test_a_record_goes_stale_with_its_claim_or_its_code(claim: Claim, worlds: Wo
     assert records.stale(record, [quick]) == "the code of sasrec was changed since"
     record["arms"][0]["recipe"] = "gone"
     assert records.stale(record, [quick]) == "recipe gone is gone"
+
+
+def test_parameters_are_what_was_learnt() -> None:
+    network = torch.nn.Linear(3, 4)
+    factors = ImplicitALS(np.zeros((6, 8), np.float32), ALSSettings(factors=8))
+    nearest = LinearItemModel(sparse.csr_matrix(np.eye(5, dtype=np.float32)), np.arange(1, 6, dtype=np.int32), 5)
+    assert parameters(network) == 16
+    assert parameters(factors) == 48
+    assert parameters(nearest) == 5
+    assert parameters(Popularity.fit(Histories.of([[1, 2]]), 5)) == 6  # a count an item, and one of padding
+    assert parameters(Blend([nearest, nearest], [1.0, 2.0])) == 10

@@ -54,7 +54,7 @@ class ImplicitALS:
         self.factors = torch.from_numpy(np.ascontiguousarray(factors, np.float32))
         self.settings = settings
         self.num_items = len(factors) - 1
-        self.base = self.factors.T @ self.factors + settings.l2 * torch.eye(self.factors.shape[1])
+        self._base = self.factors.T @ self.factors + settings.l2 * torch.eye(self.factors.shape[1])
 
     @classmethod
     def fit(cls, train: Histories, num_items: int, settings: ALSSettings | None = None, *, seed: int = 0) -> Self:
@@ -92,7 +92,7 @@ class ImplicitALS:
             # By row: an item's outer product, summed. Padding to the longest history turns that into one product a row.
             padded = torch.zeros(count, max(int(lengths.max()), 1), width)
             padded[owners, torch.arange(len(owners)) - (lengths.cumsum(0) - lengths)[owners]] = vectors
-            matrices = torch.baddbmm(self.base.expand(count, -1, -1), padded.transpose(1, 2), padded, alpha=extra)
+            matrices = torch.baddbmm(self._base.expand(count, -1, -1), padded.transpose(1, 2), padded, alpha=extra)
             solved = torch.cholesky_solve((extra + 1) * sums[:, :, None], torch.linalg.cholesky(matrices))
             found[start : start + count] = solved[:, :, 0]
         return found
