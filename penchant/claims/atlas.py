@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import inspect
 import sys
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -34,21 +34,18 @@ def write_atlas(records: Mapping[str, dict[str, Any]], folder: Path) -> int:
     Pages and figures of recipes that are gone are removed.
     """
     pages = {"index.md": index(records)}
-    drawn: list[Figure] = []
-    for name, recipe in recipes().items():
-        own = {claim.name: records[claim.name] for claim in recipe.claims if claim.name in records}
-        shown = {claim: [figures.arms(record), figures.curves(record)] for claim, record in own.items()}
-        drawn += [figure for pair in shown.values() for figure in pair if figure is not None]
-        pages[f"{name}.md"] = page(recipe, own)
+    drawn = {name: figures.drawn(record) for name, record in records.items() if name in claims()}
+    pages |= {f"{name}.md": page(recipe, records, drawn) for name, recipe in recipes().items()}
+    made = {figure.name: figure.content for shown in drawn.values() for figure in shown}
     with writing(folder):
         (folder / "figures").mkdir(parents=True, exist_ok=True)
         for old in [*folder.glob("*.md"), *(folder / "figures").glob("*.svg")]:
-            if old.name not in pages and old.name not in {figure.name for figure in drawn}:
+            if old.name not in pages and old.name not in made:
                 old.unlink()
         for name, text in pages.items():
             (folder / name).write_text(text, encoding="utf-8")
-        for figure in drawn:
-            (folder / "figures" / figure.name).write_bytes(figure.content)
+        for name, content in made.items():
+            (folder / "figures" / name).write_bytes(content)
     return len(pages)
 
 
@@ -107,8 +104,14 @@ def _rows(recipe: Recipe, records: Mapping[str, dict[str, Any]]) -> list[str]:
     return lines
 
 
-def page(recipe: Recipe, records: Mapping[str, dict[str, Any]]) -> str:
-    """One system: the paper, how it is built here, and every claim with its numbers, curves and costs."""
+def page(recipe: Recipe, records: Mapping[str, dict[str, Any]], drawn: Mapping[str, Sequence[Figure]]) -> str:
+    """One system: the paper, how it is built here, and every claim with its numbers, curves and costs.
+
+    Args:
+        recipe: The system.
+        records: By claim.
+        drawn: The figures of each record, by claim.
+    """
     said = inspect.getdoc(sys.modules[recipe.module]) or ""
     lines = [f"# {recipe.paper.system}", "", f"*{recipe.paper.title}*. {_paper(recipe)}", "", "```text", said, "```", ""]
     lines += [f"Source: `{recipe.module.replace('.', '/')}.py`. [All systems](index.md)", ""]
@@ -120,15 +123,16 @@ def page(recipe: Recipe, records: Mapping[str, dict[str, Any]]) -> str:
         if record is None:
             lines += [f"Not run yet: `penchant claims run {claim.name}`", ""]
         else:
-            lines += _claim(record, claim)
+            lines += _claim(record, claim, drawn[claim.name])
     return "\n".join(lines).rstrip() + "\n"
 
 
-def _claim(record: dict[str, Any], claim: Claim) -> list[str]:
+def _claim(record: dict[str, Any], claim: Claim, drawn: Sequence[Figure]) -> list[str]:
+    arms, *curves = drawn
     lines = [f"**{verdict(record, claim)}**: {by_how_much(record)}.", ""]
     if reason := stale(record, [claim]):
         lines += [f"This record is stale: {reason}. The numbers are of commit `{record['commit']}`.", ""]
-    lines += _figure(figures.arms(record))
+    lines += _figure(arms)
     lines += ["| Against | Role | Difference | 95% interval | Needed | Verdict |", "|---|---|---|---|---|---|"]
     for one in record["comparisons"]:
         relative = f" ({one['relative']:+.1%})" if one["relative"] is not None else ""
@@ -148,8 +152,8 @@ def _claim(record: dict[str, Any], claim: Claim) -> list[str]:
         ]
         lines.append(f"| {arm['name']} | {' | '.join([*values, *costs])} |")
     lines += [""]
-    if (learnt := figures.curves(record)) is not None:
-        lines += _figure(learnt)
+    for figure in curves:
+        lines += _figure(figure)
     return [*lines, '??? note "Settings, protocol, machine"', "", *(f"    - {line}" for line in _protocol(record)), ""]
 
 

@@ -12,6 +12,12 @@ from penchant.evaluate.metrics import label
 from penchant.evaluate.results import Figure
 
 
+def drawn(record: dict[str, Any]) -> list[Figure]:
+    """All figures of a record: the arms first."""
+    learnt = curves(record)
+    return [arms(record)] if learnt is None else [arms(record), learnt]
+
+
 def arms(record: dict[str, Any]) -> Figure:
     """The metric of every arm: its mean with a 95% interval over users and seeds, and each seed as a dot."""
     metric, rows = record["metric"], record["arms"]

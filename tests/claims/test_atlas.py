@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from penchant.claims import atlas, discover, records
-from penchant.claims.atlas_figures import arms, curves
+from penchant.claims.atlas_figures import arms, curves, drawn
 from penchant.claims.claim import Claim
 from penchant.claims.discover import claims, recipe
 from penchant.claims.tuning import settings_of
@@ -134,12 +134,12 @@ def test_a_record_older_than_its_code_is_shown_as_stale(record: dict[str, Any], 
     known = {claim.name: record}
     assert "✔ held (stale)" in atlas.index(known)
     assert "1 records are older than their code" in atlas.index(known)
-    assert "This record is stale: the code of" in atlas.page(claims()[claim.name][0], known)
+    assert "This record is stale: the code of" in atlas.page(claims()[claim.name][0], known, {claim.name: drawn(record)})
 
 
 def test_settings_that_were_tuned_since_make_a_record_stale(record: dict[str, Any], claim: Claim) -> None:
     record["arms"][0]["settings"] = {"width": 8, "dropout": 0.123456}
-    page = atlas.page(claims()[claim.name][0], {claim.name: record})
+    page = atlas.page(claims()[claim.name][0], {claim.name: record}, {claim.name: drawn(record)})
     assert "other settings were tuned since" in page
     assert "width=8, dropout=0.1235" in page
 

@@ -54,7 +54,7 @@ def package(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return place
 
 
-def version(*forget: str) -> str:
+def version() -> str:
     for cached in (code_version, discover._source, discover._tree, discover._imports, discover._shape):
         cached.cache_clear()
     for name in [name for name in sys.modules if name.startswith("penchant_toy")]:
