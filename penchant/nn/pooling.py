@@ -27,6 +27,7 @@ class CausalPool(nn.Module):
         self.rate = nn.Parameter(torch.tensor(-2.0)) if attentive else None  # softplus(-2) = 0.13 a step
 
     def forward(self, x: Tensor) -> Tensor:
+        """[B, T, W] -> [B, T, W]."""
         steps = torch.arange(x.shape[1], device=x.device)
         if self.score is None or self.rate is None:
             return x.cumsum(dim=1) / (steps + 1).to(x.dtype)[:, None]
