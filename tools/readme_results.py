@@ -3,7 +3,8 @@
     python tools/readme_results.py ml-100k=runs/ml-100k/release/report/report.json beauty=runs/amazon-beauty/release/report/report.json
 
 Each NAME=REPORT replaces what stands between ``<!-- results:NAME -->`` and ``<!-- end -->`` and keeps the report under
-docs/results/. The speed table between ``<!-- speed -->`` and ``<!-- end -->`` is made from the records in benchmarks/results/ that SHOWN names; docs/benchmarks.md has all.
+docs/results/. The speed table between ``<!-- speed -->`` and ``<!-- end -->`` is made from
+the records in benchmarks/results/ that SHOWN names; docs/benchmarks.md has all.
 """
 
 from __future__ import annotations
