@@ -44,6 +44,7 @@ class Recipe:
         claims: What it says of itself.
         build: The function.
         departs: Why a contract test does not apply, by the test's name.
+        extends: Recipe that it adds something to, whose tuned settings are its own until it is tuned itself.
     """
 
     name: str
@@ -55,6 +56,7 @@ class Recipe:
     claims: Sequence[Claim]
     build: Callable[..., Retriever]
     departs: Mapping[str, str]
+    extends: str | None = None
 
     def check_settings(self, settings: Mapping[str, Any]) -> None:
         """Refuse arguments that ``build`` does not take.
@@ -113,6 +115,7 @@ def read(module: ModuleType) -> Recipe:
         claims=tuple(module.CLAIMS),
         build=module.build,
         departs=getattr(module, "DEPARTS", {}),
+        extends=getattr(module, "EXTENDS", None),
     )
 
 
@@ -214,6 +217,6 @@ def _shape(module: str) -> str:
             first = node.body[0] if node.body else None
             if isinstance(first, ast.Expr) and isinstance(first.value, ast.Constant) and isinstance(first.value.value, str):
                 node.body = node.body[1:]
-    told = ("CLAIMS", "PAPER", "TINY", "SPACE", "DEPARTS")
+    told = ("CLAIMS", "PAPER", "TINY", "SPACE", "DEPARTS", "EXTENDS")
     kept = [node for node in tree.body if not (isinstance(node, ast.Assign) and getattr(node.targets[0], "id", None) in told)]
     return ast.dump(ast.Module(body=kept, type_ignores=[]))

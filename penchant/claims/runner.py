@@ -76,15 +76,16 @@ def run(
 def tune(claim: Claim, worlds: Worlds, *, trials: int | None = None, folder: Path | None = None, store: Path | None = None) -> None:
     """Tune every arm of the claim that was not tuned with that many trials yet, and store what was chosen."""
     world = worlds.open(claim.dataset, claim.split)
-    own = claim.budget.trials is not None
+    alone = claim.budget.trials is not None
     wanted = trials or claim.budget.trials
     if wanted is None:
         raise InputError(f"claim {claim.name!r} without trials", f"its budget is {claim.budget}", "pass --trials")
     for arm in filter(tuning.tunable, claim.arms):
-        fixed = dict(arm.settings) if own else {}
-        known = tuning.entry(tuning.stored(arm.recipe, world.dataset.name, folder), fixed)
+        kept = tuning.stored(arm.recipe, world.dataset.name, folder)
+        known = tuning.own(kept, arm.settings) if alone else tuning.shared(kept)
         if known is None or known.trials != wanted:
-            found = tuning.tune(recipe(arm.recipe), world, trials=wanted, fixed=fixed, budget=None if own else claim.budget, store=store)
+            fixed, budget = (dict(arm.settings), None) if alone else ({}, claim.budget)
+            found = tuning.tune(recipe(arm.recipe), world, trials=wanted, fixed=fixed, budget=budget, store=store)
             tuning.store(found, arm.recipe, world.dataset.name, folder)
 
 

@@ -13,7 +13,7 @@ import hashlib
 import json
 import warnings
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from importlib import resources
 from pathlib import Path
 from typing import Any
@@ -160,10 +160,10 @@ def stored(recipe: str, dataset: str, folder: Path | None = None) -> list[Tuned]
 
 
 def store(found: Tuned, recipe: str, dataset: str, folder: Path | None = None) -> Path:
-    """Keep ``found``, in place of an older entry with the same fixed arguments."""
+    """Keep ``found``, in place of an older entry with the same fixed arguments and budget of a trial."""
     path = (folder or shipped()) / dataset / f"{recipe}.json"
-    entries = [entry for entry in stored(recipe, dataset, folder) if entry.fixed != found.fixed]
-    plain = [vars(entry) for entry in sorted([*entries, found], key=lambda one: json.dumps(one.fixed, sort_keys=True))]
+    entries = [one for one in stored(recipe, dataset, folder) if (one.fixed, one.budget) != (found.fixed, found.budget)]
+    plain = [vars(one) for one in sorted([*entries, found], key=lambda one: json.dumps([one.fixed, one.budget], sort_keys=True))]
     replace_text(path, json.dumps(plain, indent=1) + "\n")
     return path
 
@@ -173,25 +173,32 @@ def shipped() -> Path:
     return Path(str(resources.files(PACKAGE))) / "tuned"
 
 
-def entry(found: Sequence[Tuned], fixed: Mapping[str, Any]) -> Tuned | None:
-    """The entry with exactly these fixed arguments."""
-    return next((one for one in found if dict(one.fixed) == dict(fixed)), None)
+def own(found: Sequence[Tuned], fixed: Mapping[str, Any]) -> Tuned | None:
+    """The entry with exactly these fixed arguments whose trials trained until they stalled."""
+    return next((one for one in found if dict(one.fixed) == dict(fixed) and not one.budget), None)
+
+
+def shared(found: Sequence[Tuned]) -> Tuned | None:
+    """The entry without fixed arguments, rather of trials that had a budget, as claims with one have."""
+    return next(iter(sorted((one for one in found if not one.fixed), key=lambda one: not one.budget)), None)
 
 
 def settings_of(claim: Claim, dataset: str, folder: Path | None = None) -> tuple[dict[str, dict[str, Any]], int]:
     """The arguments of every arm, and the number of trials that chose them (0: the recipes' own defaults).
 
     Under a budget of trials every arm that has something to tune must have a study of its own with that many. Under
-    other budgets what tuning chose for the recipes is used if all of them were tuned with the same number of trials;
-    otherwise all arms run with their own defaults, so that no arm is tuned while another is not.
+    other budgets what tuning chose for the recipes, or for those that they extend, is used if all of them were tuned
+    with the same number of trials; otherwise all arms run with their own defaults, so that no arm is tuned while another
+    is not.
 
     Raises:
         InputError: Under a budget of trials, an arm was not tuned, or with another number of trials.
     """
-    own = claim.budget.trials is not None
-    found = {arm.name: entry(stored(arm.recipe, dataset, folder), dict(arm.settings) if own else {}) for arm in claim.arms if tunable(arm)}
+    alone = claim.budget.trials is not None
+    studied = _own_study if alone else _shared_study
+    found = {arm.name: studied(arm, dataset, folder) for arm in claim.arms if tunable(arm)}
     counts = {name: one.trials if one else 0 for name, one in found.items()}
-    if own:
+    if alone:
         for name, count in counts.items():
             require(
                 count == claim.budget.trials,
@@ -200,12 +207,26 @@ def settings_of(claim: Claim, dataset: str, folder: Path | None = None) -> tuple
                 f"run penchant claims tune {claim.name}",
             )
     equal = len(set(counts.values())) == 1 and min(counts.values()) > 0
-    use = own or equal
+    use = alone or equal
     settings = {
         arm.name: {**(found[arm.name].chosen if use and found.get(arm.name) else {}), **arm.settings}  # type: ignore[union-attr]
         for arm in claim.arms
     }
     return settings, min(counts.values()) if use and counts else 0
+
+
+def _own_study(arm: Arm, dataset: str, folder: Path | None) -> Tuned | None:
+    return own(stored(arm.recipe, dataset, folder), arm.settings)
+
+
+def _shared_study(arm: Arm, dataset: str, folder: Path | None) -> Tuned | None:
+    """The study of the arm's recipe, or what it can take from that of the recipe which it extends."""
+    known = recipe(arm.recipe)
+    found = shared(stored(known.name, dataset, folder))
+    base = None if found or known.extends is None else shared(stored(known.extends, dataset, folder))
+    if base is None:
+        return found
+    return replace(base, chosen={name: value for name, value in base.chosen.items() if name in known.defaults})
 
 
 def tunable(arm: Arm) -> bool:

@@ -8,6 +8,7 @@ import pytest
 from optuna.distributions import CategoricalDistribution, IntDistribution
 
 from penchant.claims import tuning
+from penchant.claims.claim import Arm, Budget, Claim
 from penchant.claims.discover import Recipe, recipe
 from penchant.claims.lab import Lab
 from penchant.claims.world import World
@@ -90,14 +91,33 @@ def test_without_a_space_there_is_nothing_to_tune(small: Recipe, world: World) -
 def test_entries_are_kept_an_arm_each(tmp_path: Path) -> None:
     one = tuning.Tuned({}, {"dropout": 0.1}, 5, 0.2, 0.1, {"dropout": "{}"}, "abc")
     two = replace(one, fixed={"objective": "binary"}, chosen={"dropout": 0.4})
-    for entry in (one, two, replace(one, chosen={"dropout": 0.3})):
+    short = replace(one, chosen={"dropout": 0.5}, budget="100 training steps an arm")
+    for entry in (one, two, short, replace(one, chosen={"dropout": 0.3})):
         tuning.store(entry, "sasrec", "toy", tmp_path)
     kept = tuning.stored("sasrec", "toy", tmp_path)
-    assert len(kept) == 2
-    assert tuning.entry(kept, {}).chosen == {"dropout": 0.3}
-    assert tuning.entry(kept, {"objective": "binary"}).chosen == {"dropout": 0.4}
-    assert tuning.entry(kept, {"objective": "other"}) is None
+    assert len(kept) == 3
+    assert tuning.own(kept, {}).chosen == {"dropout": 0.3}
+    assert tuning.own(kept, {"objective": "binary"}).chosen == {"dropout": 0.4}
+    assert tuning.own(kept, {"objective": "other"}) is None
+    assert tuning.own([short], {}) is None  # trials that were cut short are not those of a budget of trials
+    assert tuning.shared(kept).chosen == {"dropout": 0.5}
+    assert tuning.shared([one, two]).chosen == {"dropout": 0.1}
+    assert tuning.shared([two]) is None
     assert tuning.stored("sasrec", "elsewhere", tmp_path) == []
+
+
+def test_a_recipe_runs_with_the_settings_of_what_it_extends_until_it_is_tuned_itself(tmp_path: Path) -> None:
+    chosen = {"dropout": 0.15, "learning_rate": 1e-3, "temperature": 0.07}
+    tuning.store(tuning.Tuned({}, chosen, 4, 0.2, 0.1, {}, "abc"), "sasrec", "toy", tmp_path)
+    subject, rival = Arm("CL4SRec", "cl4srec", {"weight": 0.2}), Arm("SASRec", "sasrec")
+    claim = Claim("c", "says", subject, [rival], "toy", "ndcg@10", Budget(steps=5))
+    settings, trials = tuning.settings_of(claim, "toy", tmp_path)
+    assert settings == {"CL4SRec": {**chosen, "weight": 0.2}, "SASRec": chosen}
+    assert trials == 4
+    tuning.store(tuning.Tuned({}, {"dropout": 0.4}, 4, 0.2, 0.1, {}, "abc"), "cl4srec", "toy", tmp_path)
+    assert tuning.settings_of(claim, "toy", tmp_path)[0]["CL4SRec"] == {"dropout": 0.4, "weight": 0.2}
+    with pytest.raises(InputError, match="0 tuning trials"):  # under a budget of trials each arm is tuned itself
+        tuning.settings_of(replace(claim, budget=Budget(trials=4)), "toy", tmp_path / "elsewhere")
 
 
 def test_what_ships_is_readable() -> None:

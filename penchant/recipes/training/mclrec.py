@@ -9,7 +9,7 @@ Letters  none
 
 from __future__ import annotations
 
-from optuna.distributions import FloatDistribution
+from optuna.distributions import CategoricalDistribution, FloatDistribution
 
 from penchant.claims.claim import Arm, Budget, Claim, Paper
 from penchant.claims.lab import Lab
@@ -21,10 +21,12 @@ from penchant.models.sequence.sasrec import SASRec, SASRecSettings
 from penchant.train.settings import TrainSettings
 
 PAPER = Paper("MCLRec", "Meta-optimized Contrastive Learning for Sequential Recommendation", "SIGIR 2023", "arXiv:2304.07763")
+EXTENDS = "sasrec"
 TINY = {"width": 32, "layers": 1, "max_len": 12, "dropout": 0.1, "learning_rate": 5e-3, "epochs": 14, "tokens": 256}
 SPACE = {
     "dropout": FloatDistribution(0.1, 0.6),
     "learning_rate": FloatDistribution(3e-4, 5e-3, log=True),
+    "temperature": CategoricalDistribution([None, 0.05, 0.07, 0.1]),
     "meta_weight": FloatDistribution(0.01, 0.3, log=True),
 }
 
@@ -44,9 +46,10 @@ def build(
     heads: int = 2,
     dropout: float = 0.3,
     max_len: int = 50,
-    learning_rate: float = 1e-3,
+    temperature: float | None = None,
+    learning_rate: float = 2e-3,
     epochs: int = 30,
-    tokens: int = 4096,
+    tokens: int = 1024,
 ) -> SASRec:
     """Train SASRec with learnt views.
 
@@ -64,11 +67,14 @@ def build(
         heads: Of attention.
         dropout: Everywhere.
         max_len: Longest window of events.
+        temperature: Score by cosine / temperature; None by the inner product.
         learning_rate: Of AdamW.
         epochs: Rounds over the data, at most.
         tokens: Padded steps a batch.
     """
-    model = SASRec(lab.num_items, SASRecSettings(width=width, layers=layers, heads=heads, dropout=dropout, max_len=max_len))
+    model = SASRec(
+        lab.num_items, SASRecSettings(width=width, layers=layers, heads=heads, dropout=dropout, max_len=max_len, temperature=temperature)
+    )
     views = one_of([crop(crop_share), mask(mask_share), reorder(reorder_share)])
     meta = MetaViews(model, views, width=width, weight=weight, meta_weight=meta_weight, margin_weight=margin_weight)
     training = TrainSettings(max_len=max_len, tokens=tokens, learning_rate=learning_rate, epochs=epochs, patience=5)

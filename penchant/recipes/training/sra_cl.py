@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import numpy as np
 import torch
-from optuna.distributions import FloatDistribution
+from optuna.distributions import CategoricalDistribution, FloatDistribution
 
 from penchant.claims.claim import Arm, Budget, Claim, Paper
 from penchant.claims.lab import Lab
@@ -27,10 +27,12 @@ from penchant.train.settings import TrainSettings
 PAPER = Paper(
     "SRA-CL", "Semantic Retrieval Augmented Contrastive Learning for Sequential Recommendation", "NeurIPS 2025", "arXiv:2503.04162"
 )
+EXTENDS = "sasrec"
 TINY = {"width": 32, "layers": 1, "max_len": 12, "dropout": 0.1, "learning_rate": 5e-3, "epochs": 25, "tokens": 256, "neighbours": 2}
 SPACE = {
     "dropout": FloatDistribution(0.1, 0.6),
     "learning_rate": FloatDistribution(3e-4, 5e-3, log=True),
+    "temperature": CategoricalDistribution([None, 0.05, 0.07, 0.1]),
     "user_weight": FloatDistribution(0.01, 0.3, log=True),
     "item_weight": FloatDistribution(0.01, 0.3, log=True),
 }
@@ -44,15 +46,16 @@ def build(
     user_weight: float = 0.1,
     item_weight: float = 0.1,
     chance: float = 0.2,
-    temperature: float = 1.0,
+    contrast_temperature: float = 1.0,
     width: int = 64,
     layers: int = 2,
     heads: int = 2,
     dropout: float = 0.3,
     max_len: int = 50,
-    learning_rate: float = 1e-3,
+    temperature: float | None = None,
+    learning_rate: float = 2e-3,
     epochs: int = 60,
-    tokens: int = 4096,
+    tokens: int = 1024,
 ) -> SASRec:
     """Train SASRec with semantic neighbours.
 
@@ -63,12 +66,13 @@ def build(
         user_weight: Of the contrast with neighbour windows.
         item_weight: Of the contrast of views with neighbour items.
         chance: Of an event to show a neighbour item in a view.
-        temperature: Of both contrasts.
+        contrast_temperature: Of both contrasts.
         width: Of states and item vectors.
         layers: Blocks.
         heads: Of attention.
         dropout: Everywhere.
         max_len: Longest window of events.
+        temperature: Score by cosine / temperature; None by the inner product.
         learning_rate: Of AdamW.
         epochs: Passes over the data, at most.
         tokens: Padded steps a batch, neighbours not counted.
@@ -78,9 +82,17 @@ def build(
     items = nearest(lab.vectors[1:], neighbours) if near else strangers(lab.num_items, neighbours, drawn)
     windows = nearest(described, neighbours, groups=users) if near else strangers(len(users), neighbours, drawn, groups=users)
     views = substitute(torch.from_numpy(np.concatenate([np.zeros((1, neighbours), np.int64), items + 1])), chance)
-    model = SASRec(lab.num_items, SASRecSettings(width=width, layers=layers, heads=heads, dropout=dropout, max_len=max_len))
+    model = SASRec(
+        lab.num_items, SASRecSettings(width=width, layers=layers, heads=heads, dropout=dropout, max_len=max_len, temperature=temperature)
+    )
     contrast = SemanticContrast(
-        model, views, width=width, dim=described.shape[1], user_weight=user_weight, item_weight=item_weight, temperature=temperature
+        model,
+        views,
+        width=width,
+        dim=described.shape[1],
+        user_weight=user_weight,
+        item_weight=item_weight,
+        temperature=contrast_temperature,
     )
     training = TrainSettings(max_len=max_len, tokens=tokens, learning_rate=learning_rate, epochs=epochs, patience=5, validate_every=2)
     lab.fit(contrast, training, NeighbourBatches(plain, windows, described), validate=lab.judge(model))

@@ -88,7 +88,7 @@ CLAIMS = [
             Arm("XSimGCL", "xsimgcl"),
             Arm("LightGCN", "lightgcn"),
         ],
-        dataset="amazon-beauty",
+        dataset="ml-100k",
         metric="ndcg@20",
         budget=BUDGET,
         note="The framework compares models and claims no winner; that the contrastive sequence model wins is our guess.",
