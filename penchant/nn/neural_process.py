@@ -11,6 +11,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from penchant.nn.dropout import Dropout
 from penchant.nn.state_space import CausalConv
 from penchant.nn.times import BUCKETS
 
@@ -30,7 +31,7 @@ class MultiScale(nn.Module):
         self.mix = nn.Linear(width, width)
         self.weigh = nn.Linear(width, 1, bias=False)
         self.forward_part = nn.Sequential(nn.LayerNorm(width), nn.Linear(width, 2 * width), nn.GELU(), nn.Linear(2 * width, width))
-        self.dropout = nn.Dropout(dropout)
+        self.dropout = Dropout(dropout)
 
     def forward(self, x: Tensor) -> Tensor:
         views = torch.stack([view(x) for view in self.views], dim=2)

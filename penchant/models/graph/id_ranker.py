@@ -22,6 +22,7 @@ from penchant.core.settings import Settings
 from penchant.data.histories import Histories
 from penchant.data.pairs import PairBatch, Pairs
 from penchant.models.graph.rows import RowRetriever, represent
+from penchant.nn.dropout import Dropout
 from penchant.objectives.binary import generalised_binary
 from penchant.ranking import exclude_
 
@@ -61,7 +62,7 @@ class IdRanker(RowRetriever[IdRankerSettings]):
         self.of_user = nn.Linear(width, hidden, bias=False)
         self.of_item = nn.Linear(width + FEATURES, hidden)
         self.of_both = nn.Linear(width, hidden, bias=False)
-        self.dropout = nn.Dropout(settings.dropout)
+        self.dropout = Dropout(settings.dropout)
         self.last = nn.Linear(hidden, 1)
 
     @torch.no_grad()

@@ -28,6 +28,7 @@ from penchant.core.errors import require
 from penchant.core.settings import Settings
 from penchant.data.batches import Batch
 from penchant.models.sequence.retriever import SequenceRetriever
+from penchant.nn.dropout import Dropout
 from penchant.nn.kept import Kept
 from penchant.nn.pooling import CausalPool
 from penchant.objectives.contrast import info_nce, mixed_log_q, repeats
@@ -72,7 +73,7 @@ class TwoTower(Kept, SequenceRetriever[TwoTowerSettings]):
         nn.init.normal_(self.ids.weight, std=width**-0.5)
         self.project = nn.Linear(texts.shape[1], width, bias=False) if texts.shape[1] else None
         self.pool = CausalPool(width, attentive=settings.attentive)
-        self.dropout = nn.Dropout(settings.dropout)
+        self.dropout = Dropout(settings.dropout)
         self.tower = nn.Sequential(nn.Linear(2 * width, settings.hidden), nn.GELU(), nn.Linear(settings.hidden, width))
 
     def rows(self, items: Tensor) -> Tensor:

@@ -22,6 +22,7 @@ from penchant.core.settings import Settings
 from penchant.data.batches import Batch
 from penchant.models.sequence.head import ItemHead
 from penchant.models.sequence.retriever import SequenceRetriever
+from penchant.nn.dropout import Dropout
 from penchant.nn.transformer import TransformerBlock, init_normal
 from penchant.objectives.softmax import Objective
 
@@ -59,7 +60,7 @@ class BERT4Rec(SequenceRetriever[BERT4RecSettings]):
         self.bias = nn.Embedding(num_items + 1, 1)
         self.mask = nn.Parameter(torch.empty(settings.width).normal_(std=0.02))
         self.positions = nn.Embedding(settings.max_len + 1, settings.width)
-        self.dropout = nn.Dropout(settings.dropout)
+        self.dropout = Dropout(settings.dropout)
         self.blocks = nn.ModuleList(
             TransformerBlock(settings.width, settings.heads, dropout=settings.dropout, causal=False) for _ in range(settings.layers)
         )

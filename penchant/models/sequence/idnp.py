@@ -23,6 +23,7 @@ from penchant.data.clock import Times, gaps
 from penchant.data.sessions import session_ids
 from penchant.models.sequence.head import ItemHead
 from penchant.models.sequence.retriever import SequenceRetriever
+from penchant.nn.dropout import Dropout
 from penchant.nn.neural_process import MultiScale, TimedAttention, normal_kl
 from penchant.nn.times import log_buckets
 from penchant.nn.transformer import init_normal
@@ -69,7 +70,7 @@ class IDNP(SequenceRetriever[IDNPSettings]):
         self.items = nn.Embedding(num_items + 1, width)  # row 0: the start token
         self.head = ItemHead(self.items, temperature=settings.temperature, objective=objective)
         self.input_norm = nn.LayerNorm(width)
-        self.dropout = nn.Dropout(settings.dropout)
+        self.dropout = Dropout(settings.dropout)
         self.views = nn.ModuleList(MultiScale(width, settings.scales, settings.dropout) for _ in range(settings.layers))
         self.nothing = nn.Parameter(torch.empty(width).normal_(std=0.02))  # the context of who has no session yet
         self.attention = TimedAttention(width, settings.heads)

@@ -25,6 +25,7 @@ from penchant.data.clock import gaps
 from penchant.data.histories import Histories
 from penchant.data.popularity_dynamics import LAGS, Popularity
 from penchant.models.sequence.retriever import SequenceRetriever
+from penchant.nn.dropout import Dropout
 from penchant.nn.times import log_buckets
 from penchant.nn.transformer import TransformerBlock
 
@@ -66,7 +67,7 @@ class PrepRec(SequenceRetriever[PrepRecSettings]):
         self.register_buffer("fine_table", torch.from_numpy(fine.table), persistent=False)
         inward = LAGS * COARSE + FINE
         self.reader = nn.Sequential(nn.Linear(inward, settings.hidden), nn.ReLU(), nn.Linear(settings.hidden, settings.width))
-        self.dropout = nn.Dropout(settings.dropout)
+        self.dropout = Dropout(settings.dropout)
         self.blocks = nn.ModuleList(
             TransformerBlock(settings.width, settings.heads, dropout=settings.dropout) for _ in range(settings.layers)
         )

@@ -16,6 +16,7 @@ from penchant.data.augment import Augmentation
 from penchant.data.neighbours import NeighbourBatch
 from penchant.models.sequence.contrastive import known_users, summary
 from penchant.models.sequence.retriever import SequenceRetriever
+from penchant.nn.dropout import Dropout
 from penchant.objectives.contrast import info_nce, repeats
 from penchant.objectives.views import two_views
 
@@ -49,7 +50,7 @@ class SemanticContrast(nn.Module):
         super().__init__()
         self.network, self.views, self.temperature = network, views, temperature
         self.user_weight, self.item_weight = user_weight, item_weight
-        self.dropout = nn.Dropout(dropout)
+        self.dropout = Dropout(dropout)
         self.inward = nn.Linear(dim, width, bias=False)
         self.judge = nn.Linear(2 * width, 1, bias=False)
 

@@ -17,6 +17,7 @@ from penchant.data.batches import Batch
 from penchant.data.clock import Times, gaps
 from penchant.models.sequence.head import ItemHead
 from penchant.models.sequence.retriever import SequenceRetriever
+from penchant.nn.dropout import Dropout
 from penchant.nn.state_space import StateSpaceMixer
 from penchant.nn.tempo import Tempo, gap_levels
 from penchant.nn.transformer import init_normal
@@ -53,7 +54,7 @@ class StateSpaceBlock(nn.Module):
         self.mixer = mixer
         self.mixer_norm, self.forward_norm = nn.LayerNorm(width), nn.LayerNorm(width)
         self.forward_part = nn.Sequential(nn.Linear(width, 4 * width), nn.Hardswish(), nn.Linear(4 * width, width))
-        self.dropout = nn.Dropout(dropout)
+        self.dropout = Dropout(dropout)
 
     def forward(self, x: Tensor, tempo: Tensor | None = None) -> Tensor:
         """``tempo``: [B, T, H]."""
@@ -80,7 +81,7 @@ class StateSpaceNetwork(SequenceRetriever[StateSpaceSettings]):
         self.items = nn.Embedding(num_items + 1, settings.width)  # row 0: the start token
         self.head = ItemHead(self.items, temperature=settings.temperature, objective=objective)
         self.input_norm = nn.LayerNorm(settings.width)
-        self.dropout = nn.Dropout(settings.dropout)
+        self.dropout = Dropout(settings.dropout)
         sizes = {"expand": settings.expand, "head": settings.head, "state": settings.state}
         mixers = [StateSpaceMixer(settings.width, **sizes) for _ in range(settings.layers)]
         self.blocks = nn.ModuleList(StateSpaceBlock(settings.width, mixer, dropout=settings.dropout) for mixer in mixers)
