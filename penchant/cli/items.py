@@ -16,7 +16,7 @@ from penchant.data.sources import load
 from penchant.items.code_report import code_report
 from penchant.items.code_tree import describe_prefix
 from penchant.items.item_space import ItemSpace
-from penchant.items.semantic_ids import ResidualKMeans
+from penchant.items.residual_kmeans import ResidualKMeans
 from penchant.pipeline.release import load_release
 from penchant.search.vector import VectorIndex
 

@@ -13,7 +13,8 @@ import polars as pl
 
 from penchant.core.errors import require
 from penchant.core.seeds import generator
-from penchant.items.semantic_ids import Quantiser, unique_codes
+from penchant.items.collisions import unique_codes
+from penchant.items.quantiser import Quantiser
 
 
 @dataclass(frozen=True)

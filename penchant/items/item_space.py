@@ -18,8 +18,10 @@ from penchant.core.artifacts import read_artifact, write_artifact
 from penchant.core.errors import ArtifactError, InputError, require
 from penchant.data.catalog import Catalog
 from penchant.data.popularity import popularity_tiers
+from penchant.items.collisions import unique_codes
 from penchant.items.encoders import TextEncoder
-from penchant.items.semantic_ids import Quantiser, ResidualKMeans, unique_codes
+from penchant.items.quantiser import Quantiser
+from penchant.items.residual_kmeans import ResidualKMeans
 from penchant.items.trie import CodeTrie
 
 TEXT = "text"  # the key of the text vectors

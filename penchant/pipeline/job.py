@@ -23,7 +23,7 @@ from penchant.evaluate.report import Report
 from penchant.evaluate.results import Cost
 from penchant.items.encoders import TextEncoder
 from penchant.items.item_space import ItemSpace
-from penchant.items.semantic_ids import ResidualKMeans
+from penchant.items.residual_kmeans import ResidualKMeans
 from penchant.models.generative.retrievers import CodeRetriever, TandemRetriever
 from penchant.models.generative.tandem import Tandem, TandemSettings
 from penchant.models.retrieval.content import ContentNeighbours

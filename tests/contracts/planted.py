@@ -19,7 +19,8 @@ from penchant.contracts import Retriever
 from penchant.data.catalog import Catalog
 from penchant.data.histories import Histories
 from penchant.data.splits import Targets
-from penchant.items.semantic_ids import ResidualKMeans, unique_codes
+from penchant.items.collisions import unique_codes
+from penchant.items.residual_kmeans import ResidualKMeans
 from penchant.models.generative.retrievers import CodeRetriever, TandemRetriever
 from penchant.models.generative.tandem import Tandem, TandemSettings
 from penchant.models.retrieval.content import ContentNeighbours

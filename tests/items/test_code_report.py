@@ -8,7 +8,7 @@ import pytest
 
 from penchant.core.errors import InputError
 from penchant.items.code_report import code_report
-from penchant.items.semantic_ids import ResidualKMeans
+from penchant.items.residual_kmeans import ResidualKMeans
 
 
 def test_a_case_worked_by_hand() -> None:

@@ -13,7 +13,7 @@ from penchant.data.catalog import Catalog
 from penchant.items import code_tree
 from penchant.items.code_tree import CodeTree, describe_prefix
 from penchant.items.item_space import ItemSpace
-from penchant.items.semantic_ids import ResidualKMeans
+from penchant.items.residual_kmeans import ResidualKMeans
 
 CODES = [(0, 0, 0), (0, 0, 1), (0, 1, 0), (2, 0, 0), (2, 0, 1), (2, 3, 0)]
 ITEMS = pl.DataFrame(

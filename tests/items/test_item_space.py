@@ -9,7 +9,7 @@ import pytest
 from penchant.core.errors import ArtifactError, InputError
 from penchant.data.catalog import Catalog
 from penchant.items.item_space import ItemSpace
-from penchant.items.semantic_ids import ResidualKMeans
+from penchant.items.residual_kmeans import ResidualKMeans
 from penchant.items.tfidf import TfidfSvd
 
 
@@ -132,7 +132,7 @@ def test_save_and_load(space: ItemSpace, encoder: TfidfSvd, tmp_path: Path) -> N
 
 def test_a_changed_or_missing_file_is_refused(space: ItemSpace, tmp_path: Path) -> None:
     space.save(tmp_path / "items")
-    for name in ("vectors.safetensors", "catalog.parquet", "quantiser/codebooks.safetensors", "manifest.json"):
+    for name in ("vectors.safetensors", "catalog.parquet", "quantiser/learnt.safetensors", "manifest.json"):
         file = tmp_path / "items" / name
         whole = file.read_bytes()
         changed = bytearray(whole)

@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from penchant.data.histories import Histories
-from penchant.items.semantic_ids import unique_codes
+from penchant.items.collisions import unique_codes
 from penchant.items.trie import CodeTrie
 from penchant.models.generative.beam import ClosedPrefixes, TrieTensors, beam_search
 from penchant.models.generative.depth import CodeEmbedding, DepthDecoder

@@ -13,7 +13,7 @@ from penchant.core.errors import InputError
 from penchant.data.catalog import Catalog
 from penchant.items.encoders import unit_rows
 from penchant.items.item_space import ItemSpace
-from penchant.items.semantic_ids import ResidualKMeans
+from penchant.items.residual_kmeans import ResidualKMeans
 from penchant.search.hybrid import HybridSearch, SearchResult, fuse
 from penchant.search.lexical import LexicalIndex
 

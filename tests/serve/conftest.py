@@ -24,7 +24,7 @@ from penchant.data.splits import leave_one_out
 from penchant.evaluate.build import build_report
 from penchant.evaluate.protocol import evaluate
 from penchant.items.item_space import ItemSpace
-from penchant.items.semantic_ids import ResidualKMeans
+from penchant.items.residual_kmeans import ResidualKMeans
 from penchant.items.tfidf import TfidfSvd
 from penchant.models.generative.tandem import Tandem, TandemSettings
 from penchant.models.retrieval.content import ContentNeighbours

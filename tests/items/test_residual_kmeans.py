@@ -5,13 +5,12 @@ from pathlib import Path
 import faiss
 import numpy as np
 import pytest
-from hypothesis import given, settings
-from hypothesis import strategies as st
-from hypothesis.extra import numpy as hnp
 
 from penchant.core.errors import ArtifactError, InputError
-from penchant.items import semantic_ids
-from penchant.items.semantic_ids import Quantiser, ResidualKMeans, unique_codes
+from penchant.items import quantiser as shared
+from penchant.items.collisions import unique_codes
+from penchant.items.quantiser import Quantiser
+from penchant.items.residual_kmeans import ResidualKMeans
 
 
 def blobs(items: int = 600, width: int = 16, groups: int = 8, seed: int = 0) -> tuple[np.ndarray, np.ndarray]:
@@ -37,7 +36,7 @@ def test_each_level_brings_the_approximation_closer_and_beats_random_centroids()
     errors = [float(((unit(vectors) - quantiser.decode(codes[:, :level])) ** 2).sum(axis=1).mean()) for level in range(4)]
     assert errors[0] == pytest.approx(1.0)
     assert errors[0] > errors[1] > errors[2] > errors[3]
-    control = ResidualKMeans(levels=3, codebook=16)
+    control = ResidualKMeans(levels=3, codebook=16).fit(vectors)
     rng = np.random.default_rng(1)
     control.codebooks = [unit(rng.standard_normal((16, 16))).astype(np.float32) * size for size in (1.0, 0.5, 0.25)]
     random_error = float(((unit(vectors) - control.decode(control.encode(vectors))) ** 2).sum(axis=1).mean())
@@ -76,7 +75,7 @@ def test_a_large_set_is_sampled_and_encoded_in_blocks(monkeypatch: pytest.Monkey
     errors = [float(((unit(vectors) - each.decode(each.encode(vectors))) ** 2).sum(axis=1).mean()) for each in (sampled, whole)]
     assert errors[0] < 1.3 * errors[1]
     codes = whole.encode(vectors)
-    monkeypatch.setattr(semantic_ids, "_ROWS", 7)
+    monkeypatch.setattr(shared, "ROWS", 7)
     assert np.array_equal(whole.encode(vectors), codes)
 
 
@@ -157,32 +156,3 @@ def test_bad_vectors_and_codes_are_refused() -> None:
     with pytest.raises(InputError, match="levels"):
         fitted.decode(np.zeros((1, 3), np.int32))
     assert fitted.encode(np.empty((0, 4), np.float32)).shape == (0, 2)
-
-
-def test_unique_codes_ranks_duplicates_in_row_order() -> None:
-    codes = np.array([[1, 2], [1, 3], [1, 2], [0, 0], [1, 2]], np.int32)
-    assert unique_codes(codes).tolist() == [[1, 2, 0], [1, 3, 0], [1, 2, 1], [0, 0, 0], [1, 2, 2]]
-    assert unique_codes(codes).dtype == np.int32
-    assert unique_codes(np.empty((0, 2), np.int32)).shape == (0, 3)
-
-
-def test_new_rows_never_take_a_published_rank_even_after_a_gap() -> None:
-    taken = np.array([[1, 2, 0], [1, 2, 5]], np.int32)  # ranks 1..4 belonged to items removed since
-    assert unique_codes(np.array([[1, 2], [1, 3], [1, 2]], np.int32), taken=taken).tolist() == [[1, 2, 6], [1, 3, 0], [1, 2, 7]]
-
-
-def test_unique_codes_refuses_other_shapes() -> None:
-    with pytest.raises(InputError):
-        unique_codes(np.zeros((2, 3), np.int32), taken=np.zeros((2, 3), np.int32))
-    with pytest.raises(InputError):
-        unique_codes(np.zeros(3, np.int32))
-
-
-@settings(deadline=None, max_examples=80)
-@given(hnp.arrays(np.int32, st.tuples(st.integers(0, 30), st.integers(1, 3)), elements=st.integers(0, 2)), st.integers(0, 30))
-def test_appending_rows_is_the_same_as_having_had_them(codes: np.ndarray, cut: int) -> None:
-    whole = unique_codes(codes)
-    assert len(np.unique(whole, axis=0)) == len(codes)
-    assert np.array_equal(whole[:, :-1], codes)
-    first = unique_codes(codes[:cut])
-    assert np.array_equal(np.concatenate([first, unique_codes(codes[cut:], taken=first)]), whole)
