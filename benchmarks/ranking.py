@@ -16,7 +16,8 @@ from benchmarks.harness import median_ms, row, write
 from penchant.data.sources import load
 from penchant.data.splits import leave_one_out
 from penchant.evaluate.protocol import evaluate
-from penchant.items.semantic_ids import ResidualKMeans, unique_codes
+from penchant.items.collisions import unique_codes
+from penchant.items.residual_kmeans import ResidualKMeans
 from penchant.models.generative.retrievers import CodeRetriever, TandemRetriever
 from penchant.models.generative.tandem import Tandem, TandemSettings
 from penchant.models.retrieval.linear import LinearItemModel

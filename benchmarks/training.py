@@ -19,7 +19,8 @@ from penchant.core.machine import matmul_peak
 from penchant.core.seeds import seed_everything
 from penchant.data.sources import load
 from penchant.data.splits import leave_one_out
-from penchant.items.semantic_ids import ResidualKMeans, unique_codes
+from penchant.items.collisions import unique_codes
+from penchant.items.residual_kmeans import ResidualKMeans
 from penchant.models.generative.tandem import Tandem, TandemSettings
 from penchant.models.sequence.sasrec import SASRec, SASRecSettings
 from penchant.train.loop import Trainer, hardware_bf16
