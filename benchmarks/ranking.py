@@ -18,6 +18,7 @@ from penchant.data.splits import leave_one_out
 from penchant.evaluate.protocol import evaluate
 from penchant.items.collisions import unique_codes
 from penchant.items.residual_kmeans import ResidualKMeans
+from penchant.models.generative.depth import DepthSettings
 from penchant.models.generative.retrievers import CodeRetriever, TandemRetriever
 from penchant.models.generative.tandem import Tandem, TandemSettings
 from penchant.models.retrieval.linear import LinearItemModel
@@ -48,13 +49,13 @@ def main() -> None:
     vectors /= np.linalg.norm(vectors, axis=1, keepdims=True)
     codes = unique_codes(ResidualKMeans(3, 256).fit(vectors[1:]).encode(vectors[1:]))
     padded = np.concatenate([np.full((1, codes.shape[1]), -1, np.int32), codes])
-    tandem = Tandem(padded, vectors, np.ones(items + 1), TandemSettings()).eval()
+    tandem = Tandem(padded, vectors, np.ones(items + 1), TandemSettings(code_head=DepthSettings(beam=20))).eval()
     one = split.test.histories.take(np.array([int(np.argmax(split.test.histories.lengths >= 8))]))
     weights = np.random.default_rng(0).normal(size=(EASE_ITEMS, EASE_ITEMS)).astype(np.float32)
     models = [
         ("SASRec, width 64, dense head", sasrec, 3.0),
         ("Tandem, width 128, dense head", tandem, 3.0),
-        ("Tandem, width 128, code head, beam 20", CodeRetriever(tandem, width=20), 10.0),
+        ("Tandem, width 128, code head, beam 20", CodeRetriever(tandem), 10.0),
         ("Tandem, width 128, both heads, beam 20", TandemRetriever(tandem, width=20), None),
         (f"EASE over {EASE_ITEMS:,} items", LinearItemModel(weights, np.arange(1, EASE_ITEMS + 1, dtype=np.int32), items), None),
     ]

@@ -186,7 +186,7 @@ def train_all(dataset: Dataset, split: Split, space: ItemSpace, settings: JobSet
         shown={
             "Tandem": candidates[weight],
             "Tandem, dense head": tandem,
-            "Tandem, code head": CodeRetriever(tandem, width=settings.beam),
+            "Tandem, code head": CodeRetriever(tandem),
             "SASRec": sasrec,
             "EASE": linear,
             "Item-kNN": knn,

@@ -157,7 +157,7 @@ def load_release(folder: Path) -> Release:
     tandem = cast(Tandem, models["tandem"])
     models |= {
         "tandem-dense": tandem,
-        "tandem-codes": CodeRetriever(tandem, width=settings.beam),
+        "tandem-codes": CodeRetriever(tandem),
         "tandem": TandemRetriever(tandem, width=settings.beam, weight=settings.code_weight),
     }
     report = folder / "report"

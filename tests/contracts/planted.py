@@ -21,6 +21,8 @@ from penchant.data.histories import Histories
 from penchant.data.splits import Targets
 from penchant.items.collisions import unique_codes
 from penchant.items.residual_kmeans import ResidualKMeans
+from penchant.models.generative.depth import DepthSettings
+from penchant.models.generative.parallel import ParallelSettings
 from penchant.models.generative.retrievers import CodeRetriever, TandemRetriever
 from penchant.models.generative.tandem import Tandem, TandemSettings
 from penchant.models.retrieval.content import ContentNeighbours
@@ -120,15 +122,19 @@ def training(seed: int) -> TrainSettings:
     return TrainSettings(max_len=12, tokens=256, epochs=25, learning_rate=5e-3, warmup_steps=5, seed=seed, bf16=False)
 
 
+OVER_ITEMS = ParallelSettings(part=16, over_items=True, temperature=0.07)
+
+
 def counts() -> np.ndarray:
     """Training events an item."""
     return np.bincount(train_histories().items, minlength=NUM_ITEMS + 1)
 
 
-def tandem(seed: int) -> Tandem:
+def tandem(seed: int, head: DepthSettings | ParallelSettings = DepthSettings()) -> Tandem:
     """A trained Tandem."""
     torch.manual_seed(seed)
-    model = Tandem(codes(), vectors(), counts(), TandemSettings(width=32, heads=2, layers=1, dropout=0.1, max_len=12))
+    settings = TandemSettings(width=32, heads=2, layers=1, dropout=0.1, max_len=12, code_head=head)
+    model = Tandem(codes(), vectors(), counts(), settings)
     Trainer(training(seed)).fit(model, train_histories())
     return model
 
@@ -148,6 +154,8 @@ CASES: dict[str, Case] = {
     "content": Case(lambda seed: ContentNeighbours(vectors())),
     "sasrec": Case(sasrec),
     "tandem, dense head": Case(tandem),
-    "tandem, code head": Case(lambda seed: CodeRetriever(tandem(seed), width=30)),
+    "tandem, code head": Case(lambda seed: CodeRetriever(tandem(seed))),
+    "tandem, parallel code head": Case(lambda seed: CodeRetriever(tandem(seed, ParallelSettings()))),
+    "tandem, parallel code head over items": Case(lambda seed: CodeRetriever(tandem(seed, OVER_ITEMS))),
     "tandem, both heads": Case(lambda seed: TandemRetriever(tandem(seed), width=10, weight=0.3)),
 }

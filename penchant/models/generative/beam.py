@@ -80,6 +80,8 @@ def beam_search(
         beam_of_edge = torch.repeat_interleave(torch.arange(len(flat_counts)), flat_counts)
         within_beam = torch.arange(len(beam_of_edge)) - (flat_counts.cumsum(0) - flat_counts)[beam_of_edge]
         edges = starts.view(-1)[beam_of_edge] + within_beam
+        if not len(edges):  # everything is excluded for every row
+            return torch.zeros(rows, nodes.shape[1], dtype=torch.long), torch.full((rows, nodes.shape[1]), -torch.inf)
         codes = trie.codes[edges]
         edge_scores = scores.view(-1)[beam_of_edge] + per_code.view(-1, per_code.shape[-1])[beam_of_edge, codes]
         row_of_edge = beam_of_edge // nodes.shape[1]

@@ -1,6 +1,6 @@
 """Retrieval with Tandem's code head: generation alone, or merged with the dense head.
 
-Letters: B rows, N items, w beam, C candidates, k places.
+Letters: B rows, N items, C candidates, k places.
 """
 
 from __future__ import annotations
@@ -17,7 +17,6 @@ from penchant.contracts import TopK
 from penchant.core.artifacts import read_artifact, write_artifact
 from penchant.core.errors import require
 from penchant.data.histories import Histories
-from penchant.models.generative.beam import beam_search
 from penchant.models.generative.tandem import Tandem
 from penchant.ranking import blocks_of, check_request, exclude_, join, tie_order, top_k
 
@@ -25,37 +24,35 @@ ROWS = 256  # beams of so many rows at a time
 
 
 class CodeRetriever:
-    """Generates the codes of the next item by beam search over the trie.
+    """Generates the codes of the next item: by beam search over the trie, or all at once, as the model's head does.
 
     Args:
         model: A trained Tandem.
-        width: Beam width; a request for more than that widens the beam.
     """
 
     KIND = "tandem-codes"
 
-    def __init__(self, model: Tandem, *, width: int = 50) -> None:
-        require(width >= 1, f"width={width}", "a beam holds at least one prefix", "pass width>=1")
-        self.model, self.width, self.num_items = model, width, model.num_items
+    def __init__(self, model: Tandem) -> None:
+        self.model, self.num_items = model, model.num_items
 
     def recommend(self, histories: Histories, k: int, *, exclude: Histories | None = None) -> TopK:
         """The k most probable generated items a row; scores are log-probabilities."""
         return _in_blocks(self.model, histories, k, exclude, self._block)
 
     def _block(self, states: Tensor, k: int, exclude: Histories | None) -> TopK:
-        items, scores = generate(self.model, states, max(self.width, k), exclude)
+        items, scores = self.model.code_head.best(states, k, exclude)
         return _pad(items[:, :k], scores[:, :k], k)
 
     def save(self, folder: Path) -> None:
-        """Write the model and the width."""
-        with write_artifact(folder, kind=self.KIND, settings={"width": self.width}) as out:
+        """Write the model."""
+        with write_artifact(folder, kind=self.KIND, settings={}) as out:
             self.model.save(out.path / "model")
 
     @classmethod
     def load(cls, folder: Path) -> Self:
         """Restore what ``save`` wrote."""
-        saved = read_artifact(folder, kind=cls.KIND)
-        return cls(Tandem.load(folder / "model"), width=saved.manifest.settings["width"])
+        read_artifact(folder, kind=cls.KIND)
+        return cls(Tandem.load(folder / "model"))
 
 
 class TandemRetriever:
@@ -64,14 +61,14 @@ class TandemRetriever:
 
     Args:
         model: A trained Tandem.
-        width: Beam width.
+        width: Candidates of each head.
         weight: How much the code head says in the common score.
     """
 
     KIND = "tandem-merged"
 
     def __init__(self, model: Tandem, *, width: int = 50, weight: float = 0.3) -> None:
-        require(width >= 1, f"width={width}", "a beam holds at least one prefix", "pass width>=1")
+        require(width >= 1, f"width={width}", "each head gives at least one candidate", "pass width>=1")
         self.model, self.width, self.weight, self.num_items = model, width, weight, model.num_items
 
     def recommend(self, histories: Histories, k: int, *, exclude: Histories | None = None) -> TopK:
@@ -85,9 +82,9 @@ class TandemRetriever:
         if self.weight == 0:  # then the code head changes nothing
             return top_k(chances, k)
         count = min(max(self.width, k), self.num_items)
-        generated, _ = generate(self.model, states, count, exclude)
+        generated, _ = self.model.code_head.best(states, count, exclude)
         candidates = torch.cat([generated, torch.from_numpy(top_k(chances, count).items).long()], dim=1)
-        codes = self.model.decoder.item_log_probs(states, self.model.tokens.codes[candidates])
+        codes = self.model.code_head.chances(states, candidates)
         scores = chances.gather(1, candidates) + self.weight * codes
         return _best_distinct(candidates.numpy(), scores.numpy(), k, self.num_items)
 
@@ -101,19 +98,6 @@ class TandemRetriever:
         """Restore what ``save`` wrote."""
         saved = read_artifact(folder, kind=cls.KIND)
         return cls(Tandem.load(folder / "model"), **{key: saved.manifest.settings[key] for key in ("width", "weight")})
-
-
-def generate(model: Tandem, states: Tensor, width: int, exclude: Histories | None) -> tuple[Tensor, Tensor]:
-    """Beam search with the model's code head: items int64[B, w] and log-probabilities float32[B, w]."""
-    embedding = model.tokens.embedding
-    return beam_search(
-        model.trie,
-        states,
-        model.decoder.log_probs,
-        lambda codes, level: embedding.table(codes + embedding.starts[level]),
-        width=min(width, model.num_items),
-        exclude=exclude,
-    )
 
 
 @torch.no_grad()
