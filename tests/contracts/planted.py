@@ -130,10 +130,10 @@ def counts() -> np.ndarray:
     return np.bincount(train_histories().items, minlength=NUM_ITEMS + 1)
 
 
-def tandem(seed: int, head: DepthSettings | ParallelSettings = DepthSettings()) -> Tandem:
+def tandem(seed: int, head: DepthSettings | ParallelSettings | None = None) -> Tandem:
     """A trained Tandem."""
     torch.manual_seed(seed)
-    settings = TandemSettings(width=32, heads=2, layers=1, dropout=0.1, max_len=12, code_head=head)
+    settings = TandemSettings(width=32, heads=2, layers=1, dropout=0.1, max_len=12, code_head=head or DepthSettings())
     model = Tandem(codes(), vectors(), counts(), settings)
     Trainer(training(seed)).fit(model, train_histories())
     return model

@@ -1,0 +1,1 @@
+"""Systems that generate the codes of items."""
