@@ -1,10 +1,10 @@
 """The code trie: which code may follow which prefix, as flat CSR arrays.
 
 Nodes are numbered breadth first, the root is 0. So the children of a node are neighbours, the edge with number e
-leads to node e + 1, and the leaves are the last N nodes. Per item that is one code, one offset and one path entry
-for each node on its own branch: about 12 bytes a node and 4 (L + 1) bytes an item.
+leads to node e + 1, and the leaves are the last N nodes, in the order of their codes: below every node lies a range of
+leaves. That makes 10 bytes a node, 2 of a leaf, and 8 bytes an item.
 
-Letters: N items, L levels, M nodes.
+Letters: N items, L levels, M nodes, I = M - N of them no leaves.
 """
 
 from __future__ import annotations
@@ -21,10 +21,11 @@ class CodeTrie:
         codes: int[N, L]; row j holds the codes of item j + 1, each >= 0 and every row distinct.
 
     Attributes:
-        offsets: int32[M + 1]; node n has the edges ``offsets[n]:offsets[n + 1]``.
-        codes: int32[M - 1]; the code on each edge. Edge e leads to node e + 1.
+        offsets: int32[I + 1]; node n has the edges ``offsets[n]:offsets[n + 1]``.
+        codes: int16[M - 1] (int32 where codes are larger); the code on each edge. Edge e leads to node e + 1.
         leaf_items: int32[N]; the item of leaf ``first_leaf + j``.
-        paths: int32[N + 1, L]; the node of each item at each level (row 0 is 0).
+        leaf_of: int32[N + 1]; the j of each item's leaf (row 0 is 0).
+        first_below: int32[I + 1]; the j of the first leaf below each node, and a 0 at the end.
         level_starts: int[L + 2]; level l (the root is level 0) owns the nodes ``level_starts[l]:level_starts[l + 1]``.
 
     Raises:
@@ -56,12 +57,15 @@ class CodeTrie:
         nodes = self.level_starts[1:-1] + np.cumsum(differs, axis=0) - 1  # [N, L], in ranked order
         parents = np.concatenate([np.zeros((num_items, 1), np.int64), nodes[:, :-1]], axis=1)
         edge_parents = np.concatenate([parents[differs[:, level], level] for level in range(self.levels)])
-        self.codes = np.concatenate([ranked[differs[:, level], level] for level in range(self.levels)]).astype(np.int32)
-        degree = np.bincount(edge_parents, minlength=self.num_nodes)
+        self.codes = np.concatenate([ranked[differs[:, level], level] for level in range(self.levels)])
+        self.codes = self.codes.astype(np.int16 if int(codes.max()) < 2**15 else np.int32)
+        degree = np.bincount(edge_parents, minlength=self.first_leaf)
         self.offsets = np.concatenate([np.zeros(1, np.int64), np.cumsum(degree)]).astype(np.int32)
         self.leaf_items = (order + 1).astype(np.int32)
-        self.paths = np.zeros((num_items + 1, self.levels), np.int32)
-        self.paths[order + 1] = nodes
+        self.leaf_of = np.zeros(num_items + 1, np.int32)
+        self.leaf_of[order + 1] = np.arange(num_items)
+        begins = [np.flatnonzero(differs[:, level]) for level in range(self.levels - 1)]
+        self.first_below = np.concatenate([[0], *begins, [0]]).astype(np.int32)
 
     @property
     def num_items(self) -> int:
@@ -75,11 +79,24 @@ class CodeTrie:
     def first_leaf(self) -> int:
         return int(self.level_starts[self.levels])
 
-    def items_below(self) -> np.ndarray:
-        """int32[M], how many items lie below each node."""
-        below = np.bincount(self.paths[1:].ravel(), minlength=self.num_nodes)
-        below[0] = self.num_items
-        return below.astype(np.int32)
+    @property
+    def nbytes(self) -> int:
+        """Memory of all arrays."""
+        return sum(one.nbytes for one in (self.offsets, self.codes, self.leaf_items, self.leaf_of, self.first_below))
+
+    def items_below(self, nodes: np.ndarray) -> np.ndarray:
+        """How many items lie below each of int[...] nodes; a leaf has its own."""
+        inner = np.minimum(nodes, self.first_leaf - 1)
+        # The last node of a level is followed by the first one of the next, below which the leaves begin anew.
+        below = self.first_below[inner + 1] - self.first_below[inner]
+        return np.where(nodes >= self.first_leaf, 1, np.where(below <= 0, below + self.num_items, below))
+
+    def path(self, items: np.ndarray) -> np.ndarray:
+        """int64[..., L], the node of each item of int[...] at each level."""
+        leaves = self.leaf_of[items]
+        levels = zip(self.level_starts[1:-2], self.level_starts[2:-1], strict=True)
+        inner = [start + np.searchsorted(self.first_below[start:end], leaves, side="right") - 1 for start, end in levels]
+        return np.stack([*inner, self.first_leaf + leaves.astype(np.int64)], axis=-1)
 
     def find(self, prefix: tuple[int, ...]) -> int:
         """The node of a prefix.

@@ -34,10 +34,11 @@ def test_a_walk_finds_every_item_once(rows: set[tuple[int, ...]], random: object
     trie = CodeTrie(np.array(ordered, np.int32))
     assert walk(trie) == {codes: place + 1 for place, codes in enumerate(ordered)}
     for place, codes in enumerate(ordered):
-        assert [trie.find(codes[: depth + 1]) for depth in range(len(codes))] == trie.paths[place + 1].tolist()
-    below = trie.items_below()
-    assert below[0] == len(ordered)
-    assert (below[trie.first_leaf :] == 1).all()
+        assert [trie.find(codes[: depth + 1]) for depth in range(len(codes))] == trie.path(np.array(place + 1)).tolist()
+    below = np.zeros(trie.num_nodes, int)
+    np.add.at(below, trie.path(np.arange(1, len(ordered) + 1)).ravel(), 1)
+    below[0] = len(ordered)
+    assert np.array_equal(trie.items_below(np.arange(trie.num_nodes)), below)
 
 
 def test_twins_negative_codes_and_nothing_are_refused() -> None:
@@ -59,7 +60,6 @@ def test_an_unknown_prefix_says_how_far_it_is_known() -> None:
 
 
 def test_memory_stays_under_forty_bytes_an_item() -> None:
-    codes = np.unique(np.random.default_rng(0).integers(0, 256, (100_000, 3)), axis=0)
-    trie = CodeTrie(codes)
-    size = sum(array.nbytes for array in (trie.offsets, trie.codes, trie.leaf_items, trie.paths))
-    assert size / trie.num_items < 40
+    for items in (10_000, 100_000):
+        trie = CodeTrie(np.unique(np.random.default_rng(0).integers(0, 256, (items, 3)), axis=0))
+        assert trie.nbytes / trie.num_items < 40

@@ -24,15 +24,13 @@ EmbedCode = Callable[[Tensor, int], Tensor]
 
 
 class TrieTensors:
-    """The arrays of a trie as tensors."""
+    """The arrays of a trie that a search reads, as tensors as narrow as they are; what is looked up in them is widened."""
 
     def __init__(self, trie: CodeTrie) -> None:
-        self.levels, self.num_nodes, self.first_leaf, self.num_items = trie.levels, trie.num_nodes, trie.first_leaf, trie.num_items
-        self.offsets = torch.from_numpy(trie.offsets).long()
-        self.codes = torch.from_numpy(trie.codes).long()
-        self.leaf_items = torch.from_numpy(trie.leaf_items).long()
-        self.below = torch.from_numpy(trie.items_below()).long()
-        self.paths = torch.from_numpy(trie.paths).long()
+        self.trie, self.levels, self.first_leaf = trie, trie.levels, trie.first_leaf
+        self.offsets = torch.from_numpy(trie.offsets)
+        self.codes = torch.from_numpy(trie.codes)
+        self.leaf_items = torch.from_numpy(trie.leaf_items)
 
 
 class ClosedPrefixes:
@@ -43,18 +41,18 @@ class ClosedPrefixes:
         exclude: B rows of excluded items.
     """
 
-    def __init__(self, trie: TrieTensors, exclude: Histories) -> None:
-        self.trie = trie
-        pairs = torch.from_numpy(np.unique(exclude.rows * (trie.num_items + 1) + exclude.items))
-        rows, items = pairs // (trie.num_items + 1), pairs % (trie.num_items + 1)
-        keys, excluded = torch.unique(rows[:, None] * trie.num_nodes + trie.paths[items], return_counts=True)
-        self.keys = keys[excluded == trie.below[keys % trie.num_nodes]]
+    def __init__(self, trie: CodeTrie, exclude: Histories) -> None:
+        pairs = np.unique(exclude.rows * (trie.num_items + 1) + exclude.items)
+        rows, items = np.divmod(pairs, trie.num_items + 1)
+        keys, excluded = np.unique(rows[:, None] * trie.num_nodes + trie.path(items), return_counts=True)
+        self.keys = torch.from_numpy(keys[excluded == trie.items_below(keys % trie.num_nodes)])
+        self.num_nodes = trie.num_nodes
 
     def __call__(self, rows: Tensor, nodes: Tensor) -> Tensor:
         """bool[E], whether each (row, node) is closed."""
         if not len(self.keys):
             return torch.zeros_like(nodes, dtype=torch.bool)
-        wanted = rows * self.trie.num_nodes + nodes
+        wanted = rows * self.num_nodes + nodes
         place = torch.searchsorted(self.keys, wanted).clamp_(max=len(self.keys) - 1)
         return self.keys[place] == wanted
 
@@ -68,13 +66,14 @@ def beam_search(
         items int64[B, w] best first (0 where none is left) and their log-probabilities float32[B, w] (``-inf`` there).
     """
     rows = len(states)
-    closed = ClosedPrefixes(trie, exclude) if exclude is not None and exclude.num_events else None
+    closed = ClosedPrefixes(trie.trie, exclude) if exclude is not None and exclude.num_events else None
     nodes = torch.zeros(rows, 1, dtype=torch.long)
     scores = torch.zeros(rows, 1)
     prefixes = states.new_zeros(rows, 1, states.shape[-1])
     for level in range(trie.levels):
         per_code = log_probs(states[:, None], prefixes, level)
-        starts, counts = trie.offsets[nodes], trie.offsets[nodes + 1] - trie.offsets[nodes]
+        starts = trie.offsets[nodes].long()
+        counts = trie.offsets[nodes + 1] - starts
         counts = counts.masked_fill(torch.isneginf(scores), 0)
         flat_counts = counts.view(-1)
         beam_of_edge = torch.repeat_interleave(torch.arange(len(flat_counts)), flat_counts)
@@ -82,7 +81,7 @@ def beam_search(
         edges = starts.view(-1)[beam_of_edge] + within_beam
         if not len(edges):  # everything is excluded for every row
             return torch.zeros(rows, nodes.shape[1], dtype=torch.long), torch.full((rows, nodes.shape[1]), -torch.inf)
-        codes = trie.codes[edges]
+        codes = trie.codes[edges].long()
         edge_scores = scores.view(-1)[beam_of_edge] + per_code.view(-1, per_code.shape[-1])[beam_of_edge, codes]
         row_of_edge = beam_of_edge // nodes.shape[1]
         if closed is not None:
@@ -101,5 +100,5 @@ def beam_search(
         if level + 1 < trie.levels:
             parents = beam_of_edge[picked]
             prefixes = prefixes.reshape(-1, prefixes.shape[-1])[parents] + embed(codes[picked], level)
-    items = trie.leaf_items[(nodes - trie.first_leaf).clamp_(min=0)]
+    items = trie.leaf_items[(nodes - trie.first_leaf).clamp_(min=0)].long()
     return items.masked_fill(torch.isneginf(scores), 0), scores

@@ -70,7 +70,7 @@ class DepthHead(CodeHead):
 
     def loss(self, states: Tensor, targets: Tensor) -> Tensor:
         """Cross-entropy of the target's code at each level, after its true codes above, a level."""
-        codes = self.codes[targets]
+        codes = self.codes_of(targets)
         embedded = self.embedding(codes)
         prefixes = embedded.cumsum(dim=1) - embedded
         levels = torch.arange(codes.shape[1], device=codes.device)
@@ -80,11 +80,11 @@ class DepthHead(CodeHead):
 
     def chances(self, states: Tensor, items: Tensor) -> Tensor:
         """Log-probabilities of the items' whole code tuples, each after its own codes above."""
-        return self._teacher_forced(states, self.codes[items])
+        return self._teacher_forced(states, self.codes_of(items))
 
     def score(self, states: Tensor) -> Tensor:
         """All items, exhaustively: what a beam as wide as the catalogue finds."""
-        return self._teacher_forced(states, self.codes[None])
+        return self._teacher_forced(states, self.codes.long()[None])
 
     def best(self, states: Tensor, places: int, exclude: Histories | None = None) -> tuple[Tensor, Tensor]:
         """By beam search; see ``beam_search``."""

@@ -8,11 +8,11 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 
 import numpy as np
-import torch
 from torch import Tensor, nn
 
 from penchant.core.errors import require
 from penchant.data.histories import Histories
+from penchant.models.generative.tokens import compact
 
 
 class CodeHead(nn.Module, ABC):
@@ -28,16 +28,16 @@ class CodeHead(nn.Module, ABC):
         super().__init__()
         fits = codes.ndim == 2 and len(codes) > 1 and codes.shape[1] > 0
         require(fits, f"codes of shape {codes.shape}", "a head needs items and levels", "pass int[N + 1, L] with N, L >= 1")
-        self.register_buffer("codes", torch.from_numpy(np.maximum(codes, 0)).long())
+        self.register_buffer("codes", compact(codes))
+        self.sizes = [int(size) for size in codes.max(axis=0) + 1]  # K_1..K_L
 
     @property
     def num_items(self) -> int:
         return len(self.codes) - 1
 
-    @property
-    def sizes(self) -> list[int]:
-        """Codes a level: K_1..K_L."""
-        return (self.codes.amax(dim=0) + 1).tolist()
+    def codes_of(self, items: Tensor) -> Tensor:
+        """int64[..., L] of items int64[...]."""
+        return self.codes[items].long()
 
     @abstractmethod
     def loss(self, states: Tensor, targets: Tensor) -> Tensor:

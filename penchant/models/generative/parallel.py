@@ -117,7 +117,7 @@ class ParallelHead(Kept, CodeHead):
         if self.settings.over_items:
             return self.objective(queries.flatten(1), targets, CodeTable(self))
         logits = self.logits(queries).float()
-        return F.cross_entropy(logits.flatten(0, 1), self.codes[targets].flatten())
+        return F.cross_entropy(logits.flatten(0, 1), self.codes_of(targets).flatten())
 
     def logits(self, queries: Tensor) -> Tensor:
         """float[P, L, K] of queries [P, L, V]; ``-inf`` for codes that a level does not have."""
@@ -139,14 +139,14 @@ class ParallelHead(Kept, CodeHead):
     def chances(self, states: Tensor, items: Tensor) -> Tensor:
         """The sums over levels of the log-probabilities of the items' codes."""
         levels = self.logits(self.queries(states)).float().log_softmax(dim=-1)
-        wanted = self.codes[items].transpose(1, 2)  # [B, L, C]
+        wanted = self.codes_of(items).transpose(1, 2)  # [B, L, C]
         return levels.gather(2, wanted).sum(dim=1)
 
     @torch.no_grad()
     def score(self, states: Tensor) -> Tensor:
         """All items, as sums of L look-ups each."""
         levels = self.logits(self.queries(states)).float().log_softmax(dim=-1)
-        places = self.codes + torch.arange(self.levels, device=self.codes.device) * levels.shape[2]
+        places = self.codes.long() + torch.arange(self.levels, device=self.codes.device) * levels.shape[2]
         return F.embedding_bag(places, levels.flatten(1).T.contiguous(), mode="sum").T.contiguous()
 
     @torch.no_grad()
@@ -170,11 +170,11 @@ class CodeTable:
 
     def all(self) -> Tensor:
         """[N + 1, L * V]."""
-        return self._of(self.head.codes)
+        return self._of(self.head.codes.long())
 
     def some(self, items: Tensor) -> Tensor:
         """int64[...] -> [..., L * V]."""
-        return self._of(self.head.codes[items])
+        return self._of(self.head.codes_of(items))
 
     def _of(self, codes: Tensor) -> Tensor:
         rows = F.normalize(self.head.embedding.table.weight, dim=-1) * self.head.levels**-0.5

@@ -93,7 +93,7 @@ class Tandem(Kept, SequenceRetriever[TandemSettings]):
         self.num_items, self.max_len = len(codes) - 1, settings.max_len
         self.objective = objective or FullSoftmax(scale=1.0 / settings.temperature)
         self.tokens = ItemTokens(
-            torch.from_numpy(np.maximum(codes, 0)).long(),
+            codes,
             torch.from_numpy(vectors).float(),
             torch.from_numpy(counts.astype(np.float32)),
             width=settings.width,

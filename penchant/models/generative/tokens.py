@@ -7,11 +7,17 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+import numpy as np
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
 from penchant.core.errors import require
+
+
+def compact(codes: np.ndarray) -> Tensor:
+    """Codes as they are kept: int16 where they fit, else int32; the -1 of padding becomes 0."""
+    return torch.from_numpy(np.maximum(codes, 0).astype(np.int16 if int(codes.max(initial=0)) < 2**15 else np.int32))
 
 
 class CodeEmbedding(nn.Module):
@@ -61,7 +67,7 @@ class ItemTokens(nn.Module):
 
     def __init__(
         self,
-        codes: Tensor,
+        codes: np.ndarray,
         vectors: Tensor,
         counts: Tensor,
         *,
@@ -74,7 +80,7 @@ class ItemTokens(nn.Module):
         super().__init__()
         require(with_ids or with_codes or with_vectors, "tokens of nothing", "an item is known by ID, codes or vectors", "switch one on")
         self.halfway = halfway
-        self.register_buffer("codes", codes)
+        self.register_buffer("codes", compact(codes))
         self.register_buffer("vectors", vectors)
         self.register_buffer("counts", counts)
         self.codes: Tensor
@@ -82,7 +88,7 @@ class ItemTokens(nn.Module):
         self.counts: Tensor
         self.start = nn.Parameter(torch.empty(width).normal_(std=0.02))
         self.ids = nn.Embedding(len(codes), width, padding_idx=0) if with_ids else None
-        self.embedding = CodeEmbedding((codes.amax(dim=0) + 1).tolist(), width) if with_codes else None
+        self.embedding = CodeEmbedding([int(size) for size in codes.max(axis=0) + 1], width) if with_codes else None
         self.project = nn.Linear(vectors.shape[1], width, bias=False) if with_vectors else None
 
     def some(self, items: Tensor) -> Tensor:
@@ -92,7 +98,7 @@ class ItemTokens(nn.Module):
             gate = (self.counts[items] / (self.counts[items] + self.halfway))[..., None]
             parts.append(gate * self.ids(items))
         if self.embedding is not None:
-            parts.append(self.embedding(self.codes[items]).sum(dim=-2))
+            parts.append(self.embedding(self.codes[items].long()).sum(dim=-2))
         if self.project is not None:
             parts.append(self.project(self.vectors[items]))
         return torch.where((items > 0)[..., None], sum(parts[1:], start=parts[0]), self.start.to(parts[0].dtype))

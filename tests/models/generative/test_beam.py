@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from penchant.data.histories import Histories
 from penchant.items.collisions import unique_codes
 from penchant.items.trie import CodeTrie
-from penchant.models.generative.beam import ClosedPrefixes, TrieTensors
+from penchant.models.generative.beam import ClosedPrefixes
 from penchant.models.generative.depth import DepthHead, DepthSettings
 
 
@@ -59,7 +59,7 @@ def test_excluding_everything_for_everybody_gives_empty_lists() -> None:
 
 def test_a_prefix_closes_only_when_all_below_it_is_excluded() -> None:
     codes = np.array([[0, 0], [0, 1], [1, 0]], np.int32)
-    trie = TrieTensors(CodeTrie(codes))
+    trie = CodeTrie(codes)
     closed = ClosedPrefixes(trie, Histories.of([[1, 1], [1, 2], [3]]))
     first, second = torch.tensor([1, 1, 1]), torch.tensor([2, 2, 2])  # the nodes of prefixes (0) and (1)
     rows = torch.arange(3)
