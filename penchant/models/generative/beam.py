@@ -17,10 +17,8 @@ from torch import Tensor
 from penchant.data.histories import Histories
 from penchant.items.trie import CodeTrie
 
-#: Log-probabilities of the codes of a level: (states [B, 1, W], prefix sums [B, w, W], level) -> [B, w, K_l].
-LevelLogProbs = Callable[[Tensor, Tensor, int], Tensor]
-#: Embeddings of chosen codes: (codes int64[B, w], level) -> [B, w, W].
-EmbedCode = Callable[[Tensor, int], Tensor]
+#: Log-probabilities of the codes of the next level: codes chosen so far int64[B, w, l] -> float32[B, w, K_l].
+LevelLogProbs = Callable[[Tensor], Tensor]
 
 
 class TrieTensors:
@@ -58,20 +56,26 @@ class ClosedPrefixes:
 
 
 def beam_search(
-    trie: TrieTensors, states: Tensor, log_probs: LevelLogProbs, embed: EmbedCode, *, width: int, exclude: Histories | None = None
+    trie: TrieTensors, rows: int, log_probs: LevelLogProbs, *, width: int, exclude: Histories | None = None
 ) -> tuple[Tensor, Tensor]:
     """The most probable items of each row, as far as a beam of ``width`` finds them.
+
+    Args:
+        trie: Of all items.
+        rows: B.
+        log_probs: Of the codes of a level after the codes chosen so far.
+        width: Prefixes kept a level.
+        exclude: B rows of items that must not come back.
 
     Returns:
         items int64[B, w] best first (0 where none is left) and their log-probabilities float32[B, w] (``-inf`` there).
     """
-    rows = len(states)
     closed = ClosedPrefixes(trie.trie, exclude) if exclude is not None and exclude.num_events else None
     nodes = torch.zeros(rows, 1, dtype=torch.long)
     scores = torch.zeros(rows, 1)
-    prefixes = states.new_zeros(rows, 1, states.shape[-1])
+    chosen = torch.zeros(rows, 1, 0, dtype=torch.long)
     for level in range(trie.levels):
-        per_code = log_probs(states[:, None], prefixes, level)
+        per_code = log_probs(chosen)
         starts = trie.offsets[nodes].long()
         counts = trie.offsets[nodes + 1] - starts
         counts = counts.masked_fill(torch.isneginf(scores), 0)
@@ -99,6 +103,6 @@ def beam_search(
         nodes = edges[picked] + 1
         if level + 1 < trie.levels:
             parents = beam_of_edge[picked]
-            prefixes = prefixes.reshape(-1, prefixes.shape[-1])[parents] + embed(codes[picked], level)
+            chosen = torch.cat([chosen.flatten(0, 1)[parents], codes[picked][..., None]], dim=-1)
     items = trie.leaf_items[(nodes - trie.first_leaf).clamp_(min=0)].long()
     return items.masked_fill(torch.isneginf(scores), 0), scores

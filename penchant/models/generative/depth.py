@@ -89,7 +89,12 @@ class DepthHead(CodeHead):
     def best(self, states: Tensor, places: int, exclude: Histories | None = None) -> tuple[Tensor, Tensor]:
         """By beam search; see ``beam_search``."""
         width = min(max(self.settings.beam, places), self.num_items)
-        return beam_search(self.trie, states, self.log_probs, self.embed, width=width, exclude=exclude)
+        states = states[:, None]
+
+        def level(chosen: Tensor) -> Tensor:
+            return self.log_probs(states, self.embedding.first(chosen).sum(dim=-2), chosen.shape[-1])
+
+        return beam_search(self.trie, len(states), level, width=width, exclude=exclude)
 
     def level_states(self, states: Tensor, prefixes: Tensor, level: Tensor) -> Tensor:
         """[..., W] unit vectors from states and prefix sums [..., W] at ``level`` (int64, broadcast)."""
@@ -104,10 +109,6 @@ class DepthHead(CodeHead):
         """float32[..., K_l], log-probabilities of the codes of one level."""
         at = torch.tensor(level, device=states.device)
         return self.logits(self.level_states(states, prefixes, at), level).float().log_softmax(dim=-1)
-
-    def embed(self, codes: Tensor, level: int) -> Tensor:
-        """int64[...] codes of one level -> [..., W]."""
-        return self.embedding.table(codes + self.embedding.starts[level])
 
     def _teacher_forced(self, states: Tensor, codes: Tensor) -> Tensor:
         """float32[B, C] for codes int64[B, C, L], or int64[1, C, L] for all rows alike."""

@@ -40,6 +40,10 @@ class CodeEmbedding(nn.Module):
         """int64[..., L] -> [..., L, W]."""
         return self.table(codes + self.starts)
 
+    def first(self, codes: Tensor) -> Tensor:
+        """int64[..., l] codes of the first l levels -> [..., l, W]."""
+        return self.table(codes + self.starts[: codes.shape[-1]])
+
     def level(self, level: int) -> Tensor:
         """[K_l, W]."""
         start = int(self.starts[level])

@@ -8,17 +8,16 @@ Letters  L levels
 
 from __future__ import annotations
 
-import numpy as np
 from optuna.distributions import FloatDistribution
 
 from penchant.claims.claim import Arm, Claim, Paper
 from penchant.claims.lab import Lab
-from penchant.items.controls import shuffled
 from penchant.items.product import ProductQuantiser
 from penchant.models.generative.parallel import ParallelSettings
 from penchant.models.generative.retrievers import CodeRetriever
 from penchant.models.generative.tandem import Tandem, TandemSettings
 from penchant.recipes.common import BEAUTY
+from penchant.recipes.generative.shared import Source, sourced_codes
 from penchant.train.settings import TrainSettings
 
 PAPER = Paper("RPG", "Generating Long Semantic IDs in Parallel for Recommendation", "Meta and UCSD, KDD 2025", "arXiv:2506.05781")
@@ -43,9 +42,9 @@ SPACE = {
 def build(
     lab: Lab,
     *,
+    source: Source = Source.TEXT,
     levels: int = 32,
     codebook: int = 256,
-    meaningful: bool = True,
     over_items: bool = False,
     part: int = 4,
     width: int = 128,
@@ -62,9 +61,9 @@ def build(
 
     Args:
         lab: What may be seen; with text vectors.
+        source: What codes are made of.
         levels: L, codes an item.
         codebook: Codes a level, at most 256.
-        meaningful: Whether items have the codes of their texts; otherwise those of random other items, as a control.
         over_items: Whether the loss is a softmax over items instead of one a level.
         part: Width of a level's query and code vectors under a loss over items.
         width: Of states and code embeddings.
@@ -77,26 +76,13 @@ def build(
         epochs: Passes over the data, at most.
         tokens: Padded steps a batch.
     """
-    vectors = lab.vectors
-    seen = lab.counts > 0
-    quantiser = ProductQuantiser(levels, codebook).fit(vectors[seen] if seen.any() else vectors[1:])
-    codes = np.concatenate([np.full((1, levels), -1, np.int32), quantiser.encode(vectors[1:])])
-    settings = TandemSettings(
-        width=width,
-        layers=layers,
-        heads=heads,
-        dropout=dropout,
-        max_len=max_len,
-        with_ids=False,
-        with_vectors=False,
-        dense_weight=0.0,
-        code_head=ParallelSettings(temperature=temperature, over_items=over_items, part=part if over_items else None),
-        code_weight=1.0,
-    )
-    model = Tandem(codes if meaningful else shuffled(codes), vectors, lab.counts, settings)
+    shape = TandemSettings(width=width, layers=layers, heads=heads, dropout=dropout, max_len=max_len)
     training = TrainSettings(max_len=max_len, tokens=tokens, learning_rate=learning_rate, epochs=epochs, patience=5, validate_every=2)
-    found = CodeRetriever(model)
-    lab.fit(model, training, validate=lab.judge(found))
+    codes, share = sourced_codes(lab, ProductQuantiser(levels, codebook), Source(source), shape, training)
+    head = ParallelSettings(temperature=temperature, over_items=over_items, part=part if over_items else None)
+    settings = shape.but(with_ids=False, with_vectors=False, dense_weight=0.0, code_head=head, code_weight=1.0)
+    found = CodeRetriever(Tandem(codes, lab.vectors, lab.counts, settings))
+    lab.fit(found.model, training, validate=lab.judge(found), share=share)
     return found
 
 
@@ -105,7 +91,7 @@ CLAIMS = [
         name="rpg-codes-mean-something",
         says="RPG ranks better with the codes of the items' texts than with the same codes given to random items.",
         subject=Arm("codes of texts", "rpg"),
-        rivals=[Arm("codes of random items", "rpg", {"meaningful": False})],
+        rivals=[Arm("codes of random items", "rpg", {"source": "random"})],
         dataset="amazon-beauty",
         metric="ndcg@10",
         budget=BEAUTY,
@@ -128,5 +114,16 @@ CLAIMS = [
         metric="ndcg@10",
         budget=BEAUTY,
         note="This is our own departure, not the paper's.",
+    ),
+    Claim(
+        name="learnt-codes-help-rpg",
+        says="Parallel codes rank better when they are made of item vectors that were learnt first than of texts alone.",
+        subject=Arm("learnt first", "rpg", {"over_items": True, "temperature": 0.07, "source": "learnt"}),
+        rivals=[Arm("texts", "rpg", {"over_items": True, "temperature": 0.07})],
+        controls=[Arm("codes of random items", "rpg", {"over_items": True, "temperature": 0.07, "source": "random"})],
+        dataset="amazon-beauty",
+        metric="ndcg@10",
+        budget=BEAUTY,
+        note="What is learnt first takes 40% of the steps.",
     ),
 ]

@@ -1,0 +1,104 @@
+"""TIGER (Rajput et al., NeurIPS 2023, arXiv:2305.05065): the next item's semantic ID, written code by code by a transformer.
+
+Flow     item text -> vector -> residual codes, and one that makes them unique -> encoder over the codes of 20 items -> decoder
+Departs  one causal pass trains all prefixes of a history (see the network); 2 + 2 layers (paper 4 + 4); residual k-means by
+         default, which is no worse than RQ-VAE (GRID, arXiv:2507.22224) and needs no training; MiniLM in place of
+         Sentence-T5; no user token
+Letters  L levels
+"""
+
+from __future__ import annotations
+
+import numpy as np
+from optuna.distributions import FloatDistribution
+
+from penchant.claims.claim import Arm, Claim, Paper
+from penchant.claims.lab import Lab
+from penchant.items.collisions import unique_codes
+from penchant.items.residual_kmeans import ResidualKMeans
+from penchant.models.generative.tandem import TandemSettings
+from penchant.models.generative.tiger import Tiger, TigerSettings
+from penchant.recipes.common import BEAUTY
+from penchant.recipes.generative.shared import Source, sourced_codes
+from penchant.train.settings import TrainSettings
+
+PAPER = Paper("TIGER", "Recommender Systems with Generative Retrieval", "Google, NeurIPS 2023", "arXiv:2305.05065")
+TINY = {
+    "levels": 2,
+    "codebook": 8,
+    "width": 64,
+    "layers": 1,
+    "inner": 128,
+    "max_len": 12,
+    "dropout": 0.0,
+    "learning_rate": 5e-3,
+    "epochs": 40,
+    "tokens": 128,
+}
+SPACE = {"dropout": FloatDistribution(0.05, 0.5), "learning_rate": FloatDistribution(3e-4, 5e-3, log=True)}
+
+
+def build(
+    lab: Lab,
+    *,
+    source: Source = Source.TEXT,
+    levels: int = 3,
+    codebook: int = 256,
+    width: int = 128,
+    layers: int = 2,
+    heads: int = 4,
+    inner: int = 512,
+    dropout: float = 0.2,
+    max_len: int = 21,
+    beam: int = 50,
+    learning_rate: float = 2e-3,
+    epochs: int = 100,
+    tokens: int = 1024,
+) -> Tiger:
+    """Train TIGER.
+
+    Args:
+        lab: What may be seen; with text vectors.
+        source: What codes are made of.
+        levels: L, codes an item before the one that makes them unique.
+        codebook: Codes a level.
+        width: Of states and code embeddings.
+        layers: Of the encoder, and as many of the decoder.
+        heads: Of attention.
+        inner: Width of feed-forward parts.
+        dropout: Everywhere.
+        max_len: Longest window: items, and the start token.
+        beam: Prefixes kept a level.
+        learning_rate: Of AdamW.
+        epochs: Passes over the data, at most.
+        tokens: Padded items a batch.
+    """
+    training = TrainSettings(max_len=max_len, tokens=tokens, learning_rate=learning_rate, epochs=epochs, patience=5, validate_every=2)
+    shape = TandemSettings(width=width, layers=layers, heads=heads, dropout=dropout, max_len=max_len)
+    codes, share = sourced_codes(lab, ResidualKMeans(levels, codebook), Source(source), shape, training)
+    unique = np.concatenate([np.full((1, levels + 1), -1, np.int32), unique_codes(codes[1:])])
+    settings = TigerSettings(width=width, layers=layers, heads=heads, inner=inner, dropout=dropout, max_len=max_len, beam=beam)
+    return lab.fit(Tiger(unique, settings), training, share=share)
+
+
+CLAIMS = [
+    Claim(
+        name="tiger-codes-mean-something",
+        says="TIGER ranks better with the codes of the items' texts than with the same codes given to random items.",
+        subject=Arm("codes of texts", "tiger"),
+        rivals=[Arm("codes of random items", "tiger", {"source": "random"})],
+        dataset="amazon-beauty",
+        metric="ndcg@10",
+        budget=BEAUTY,
+    ),
+    Claim(
+        name="tiger-beats-sasrec",
+        says="TIGER ranks better than SASRec with a softmax over the catalogue.",
+        subject=Arm("TIGER", "tiger"),
+        rivals=[Arm("SASRec, cross-entropy", "sasrec")],
+        dataset="amazon-beauty",
+        metric="ndcg@10",
+        budget=BEAUTY,
+        note="The paper compares with a SASRec of one binary negative, which is far weaker; this claim is expected to fail.",
+    ),
+]
