@@ -10,7 +10,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-import faiss
 import numpy as np
 
 from penchant.core.errors import require
@@ -53,19 +52,12 @@ class ProductQuantiser(UnitQuantiser):
 
     def learn(self, rows: np.ndarray) -> None:
         """The rotation, then a codebook a part."""
-        width = rows.shape[1]
-        padded = -(-width // self.levels) * self.levels
-        self.rotation = np.eye(padded, width, dtype=np.float32)
+        padded = -(-rows.shape[1] // self.levels) * self.levels
+        self.rotation = np.eye(padded, rows.shape[1], dtype=np.float32)
         if self.rotated and len(rows) > self.codebook:
-            opq = faiss.OPQMatrix(width, self.levels, padded)
-            opq.pq = faiss.ProductQuantizer(padded, self.levels, max(1, int(np.log2(self.codebook))))
-            opq.train(np.ascontiguousarray(rows, np.float32))
-            self.rotation = faiss.vector_to_array(opq.A).reshape(padded, width).astype(np.float32)
+            self.rotation = self._rotation(rows, padded).astype(np.float32)
         parts = self._parts(rows)
-        self.codebooks = [
-            kmeans(part.astype(np.float32), self.codebook, seed=self.seed + level, iterations=self.iterations, points_a_cluster=self.points)
-            for level, part in enumerate(parts)
-        ]
+        self.codebooks = [self._book(part, level, iterations=self.iterations) for level, part in enumerate(parts)]
 
     def assign(self, rows: np.ndarray) -> np.ndarray:
         """The nearest code of each part on its own."""
@@ -86,6 +78,52 @@ class ProductQuantiser(UnitQuantiser):
         self.rotation = arrays["rotation"]
         self.codebooks = [arrays[f"level_{level}"] for level in range(self.levels)]
 
+    def _rotation(self, rows: np.ndarray, padded: int) -> np.ndarray:
+        """float64[L * P, D]: from the balanced principal axes on, codes and rotation are improved in turns (OPQ-NP of the paper)."""
+        rotation = _balanced_axes(rows, self.levels, padded)
+        books: list[np.ndarray] = []
+        for _ in range(self.iterations):
+            parts = np.split(rows @ rotation.T, self.levels, axis=1)
+            books = books or [self._book(part, level, iterations=4) for level, part in enumerate(parts)]
+            codes = [_quick(part, book) for part, book in zip(parts, books, strict=True)]
+            books = [_means(part, chosen, book) for part, chosen, book in zip(parts, codes, books, strict=True)]
+            rebuilt = np.concatenate([book[chosen] for chosen, book in zip(codes, books, strict=True)], axis=1)
+            left, _, right = np.linalg.svd(rebuilt.T @ rows, full_matrices=False)
+            rotation = left @ right
+        return rotation
+
+    def _book(self, part: np.ndarray, level: int, *, iterations: int) -> np.ndarray:
+        return kmeans(part.astype(np.float32), self.codebook, seed=self.seed + level, iterations=iterations, points_a_cluster=self.points)
+
     def _parts(self, rows: np.ndarray) -> list[np.ndarray]:
         """L arrays float64[n, P]."""
         return np.split(rows @ self.rotation.T.astype(np.float64), self.levels, axis=1)
+
+
+def _balanced_axes(rows: np.ndarray, levels: int, padded: int) -> np.ndarray:
+    """float64[padded, D]: principal axes dealt to the parts so that the products of their variances are alike."""
+    width = rows.shape[1]
+    variances, axes = np.linalg.eigh(rows.T @ rows / len(rows))
+    held: list[list[int]] = [[] for _ in range(levels)]
+    weight = np.zeros(levels)
+    for axis in np.argsort(-variances):
+        room = [part for part in range(levels) if len(held[part]) < padded // levels]
+        part = min(room, key=lambda one: (weight[one], one))
+        held[part].append(int(axis))
+        weight[part] += np.log(max(float(variances[axis]), 1e-12))
+    rotation = np.zeros((padded, width))
+    for part, chosen in enumerate(held):
+        rotation[part * (padded // levels) : part * (padded // levels) + len(chosen)] = axes[:, chosen].T
+    return rotation
+
+
+def _quick(part: np.ndarray, book: np.ndarray) -> np.ndarray:
+    """int64[n], ``nearest`` in float32 and without its rule for ties: enough to learn from."""
+    return (part.astype(np.float32) @ (2 * book.T) - (book**2).sum(axis=1)).argmax(axis=1)
+
+
+def _means(part: np.ndarray, chosen: np.ndarray, book: np.ndarray) -> np.ndarray:
+    """Means of the rows of each code, float32[K, P]; a code without rows keeps its vector."""
+    counts = np.bincount(chosen, minlength=len(book))[:, None]
+    sums = np.stack([np.bincount(chosen, weights=column, minlength=len(book)) for column in part.T], axis=1)
+    return np.where(counts > 0, sums / np.maximum(counts, 1), book).astype(np.float32)

@@ -108,9 +108,9 @@ def digits(numbers: np.ndarray, base: int) -> np.ndarray:
 
 def _split(graph: sparse.csr_matrix, clusters: int, seed: int) -> np.ndarray:
     """int64[n], the cluster of each of n nodes: k-means in the space of the largest eigenvectors of the normalised graph."""
-    count = graph.shape[0]
+    degrees = np.asarray(graph.getnnz(axis=1))
+    count, main = len(degrees), np.flatnonzero(degrees)
     out = np.arange(count) % clusters  # what hangs on nothing
-    main = np.flatnonzero(graph.getnnz(axis=1))
     if len(main) <= clusters + 1:
         return out
     inside = graph[main][:, main].astype(np.float64)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -23,7 +23,10 @@ from penchant.evaluate.report import Report
 from penchant.evaluate.results import Cost
 from penchant.items.encoders import TextEncoder
 from penchant.items.item_space import ItemSpace
+from penchant.items.product import ProductQuantiser
 from penchant.items.residual_kmeans import ResidualKMeans
+from penchant.models.generative.parallel import ParallelSettings
+from penchant.models.generative.recode import HeadTraining, learnt_codes
 from penchant.models.generative.retrievers import CodeRetriever, TandemRetriever
 from penchant.models.generative.tandem import Tandem, TandemSettings
 from penchant.models.retrieval.content import ContentNeighbours
@@ -53,7 +56,10 @@ class JobSettings(Settings):
     ease_l2: tuple[float, ...] = (50.0, 200.0, 800.0)
     ease_items: int = Field(default=12_500, ge=1, description="items EASE looks at, the most popular ones; its cost is cubic")
     negatives: int = Field(default=1024, ge=1, description="sampled negatives, for catalogues too large for the full softmax")
-    beam: int = Field(default=50, ge=1)
+    head: ParallelSettings = ParallelSettings(part=4, over_items=True, temperature=0.07)
+    head_levels: int = Field(default=32, ge=1, description="codes that the code head gives an item, made of what Tandem has learnt")
+    head_training: TrainSettings = TrainSettings()
+    beam: int = Field(default=50, ge=1, description="candidates of each of Tandem's heads")
     ks: tuple[int, ...] = (5, 10, 20, 50)
     validation_users: int = Field(default=4_000, ge=1, description="users that early stopping looks at, at most")
     weight_users: int = Field(default=2_000, ge=1, description="of those, users that choose the code head's weight, at most")
@@ -80,9 +86,11 @@ def for_dataset(dataset: Dataset, *, seed: int = 0) -> JobSettings:
         training = training.but(epochs=2, tokens=8192, validate_every=1)
     return JobSettings(
         codebook=int(np.clip(2 ** round(np.log2(max(2, items / 32))), 16, 256)),
-        tandem=TandemSettings(width=width, heads=width // 32, dropout=dropout, max_len=max_len),
+        tandem=TandemSettings(width=width, heads=width // 32, dropout=dropout, max_len=max_len, code_weight=0.0),
         sasrec=SASRecSettings(width=width, heads=width // 32, dropout=dropout, max_len=max_len, temperature=0.07),
         tandem_training=training,
+        head_levels=width // 4,
+        head_training=training.but(epochs=1 if large else 6, learning_rate=5e-3, patience=2, validate_every=1),
         sasrec_training=training,
         ease_l2=(200.0,) if large else (50.0, 200.0, 800.0),
         seed=seed,
@@ -157,14 +165,15 @@ def train_all(dataset: Dataset, split: Split, space: ItemSpace, settings: JobSet
     )
     runs: dict[str, TrainingRun] = {}
 
-    def trained(name: str, model: SASRec | Tandem, how: TrainSettings) -> None:
+    def trained(name: str, model: SASRec | Tandem | HeadTraining, how: TrainSettings, *, judged: Retriever) -> None:
         with stage(f"Training {name}"):
-            runs[name] = Trainer(how, work / name.lower()).fit(model, split.train, lambda: ndcg(model, valid), name=name)
+            folder = work / name.lower().replace(", ", "-").replace(" ", "-")
+            runs[name] = Trainer(how, folder).fit(model, split.train, lambda: ndcg(judged, valid), name=name)
         costs[name] = Cost(train_seconds=runs[name].seconds, parameters=runs[name].parameters, peak_mb=runs[name].peak_mb)
 
     seed_everything(settings.seed)  # whatever ran before, weights begin the same
     sasrec = SASRec(items, settings.sasrec, objective=objective(space, settings))
-    trained("SASRec", sasrec, settings.sasrec_training)
+    trained("SASRec", sasrec, settings.sasrec_training, judged=sasrec)
     seed_everything(settings.seed)
     tandem = Tandem(
         space.codes,
@@ -173,20 +182,28 @@ def train_all(dataset: Dataset, split: Split, space: ItemSpace, settings: JobSet
         settings.tandem,
         objective=objective(space, settings, scale=1.0 / settings.tandem.temperature),
     )
-    trained("Tandem", tandem, settings.tandem_training)
+    trained("Tandem", tandem, settings.tandem_training, judged=tandem)
+    with stage("Learning the codes of what Tandem has learnt"):
+        codes = learnt_codes(tandem, ProductQuantiser(settings.head_levels, settings.codebook, rotated=False, seed=settings.seed))
+        seed_everything(settings.seed)
+        tandem.recode(codes, settings.head, objective=objective(space, settings, scale=1.0 / settings.head.temperature))
+    by_codes = CodeRetriever(tandem)
+    trained("Tandem, code head", HeadTraining(tandem), settings.head_training, judged=by_codes)
     candidates = {weight: TandemRetriever(tandem, width=settings.beam, weight=weight) for weight in CODE_WEIGHTS}
     few = valid.sample(settings.weight_users, settings.seed)
     scores = {weight: ndcg(model, few) for weight, model in candidates.items()}
     weight = max(scores, key=lambda one: scores[one])
     note(f"Tandem: code weight {weight} chosen on validation from {', '.join(f'{key}: {value:.4f}' for key, value in scores.items())}")
     content = ContentNeighbours(space.vectors["text"])
-    costs |= {"Tandem, dense head": costs["Tandem"], "Tandem, code head": costs["Tandem"]}
+    costs["Tandem, dense head"] = costs["Tandem"]
+    both = runs["Tandem"].seconds + runs["Tandem, code head"].seconds
+    costs["Tandem"] = costs["Tandem, code head"] = replace(costs["Tandem, code head"], train_seconds=both)
     return Trained(
         models={"popularity": popularity, "item-knn": knn, "ease": linear, "content": content, "sasrec": sasrec, "tandem": tandem},
         shown={
             "Tandem": candidates[weight],
             "Tandem, dense head": tandem,
-            "Tandem, code head": CodeRetriever(tandem),
+            "Tandem, code head": by_codes,
             "SASRec": sasrec,
             "EASE": linear,
             "Item-kNN": knn,

@@ -120,6 +120,13 @@ class Tandem(Kept, SequenceRetriever[TandemSettings]):
         )
         init_normal(self)
 
+    def recode(self, codes: np.ndarray, settings: DepthSettings | ParallelSettings, *, objective: Objective | None = None) -> None:
+        """Put an untrained code head over other codes int32[N + 1, L'] in place of the present one."""
+        require(len(codes) == self.num_items + 1, f"{len(codes)} codes", f"there are {self.num_items} items and padding", "pass N + 1 rows")
+        self.settings = self.settings.but(code_head=settings)
+        self.code_head = settings.make(codes, self.settings.width, embedding=None, dropout=self.settings.dropout, objective=objective)
+        init_normal(self.code_head)
+
     def encode(self, batch: Batch) -> Tensor:
         """[B, T, W]."""
         steps = torch.arange(batch.items.shape[1], device=batch.items.device)
