@@ -6,7 +6,7 @@ Letters: n rows, D vector width, L levels, K codes of a level.
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Protocol, Self, runtime_checkable
 
@@ -117,13 +117,18 @@ class UnitQuantiser(ABC):
         Raises:
             InputError: Not fitted, another width than at ``fit``, or a value is not finite.
         """
+        codes = np.empty((len(vectors), self.levels), np.int32)
+        for part, rows in self.blocks(vectors):
+            codes[part] = self.assign(rows)
+        return codes
+
+    def blocks(self, vectors: np.ndarray) -> Iterator[tuple[slice, np.ndarray]]:
+        """Checked vectors as ``assign`` takes them, some rows at a time, and which rows these are."""
         width, rows = self._fitted(), np.asarray(vectors)
         fits = rows.ndim == 2 and rows.shape[1] == width
         require(fits, f"vectors of shape {rows.shape}", f"the codebooks have width {width}", f"pass float32[n, {width}]")
-        codes = np.empty((len(rows), self.levels), np.int32)
         for start in range(0, len(rows), ROWS):
-            codes[start : start + ROWS] = self.assign(unit_rows(rows[start : start + ROWS]))
-        return codes
+            yield slice(start, start + ROWS), unit_rows(rows[start : start + ROWS])
 
     def decode(self, codes: np.ndarray) -> np.ndarray:
         """float32[n, D], what the first l levels give back for int[n, l], l <= L.
@@ -194,3 +199,11 @@ def nearest(points: np.ndarray, book: np.ndarray) -> np.ndarray:
         distances = squares - 2 * (points[start : start + ROWS] @ centroids.T)
         codes[start : start + ROWS] = (distances <= distances.min(axis=1, keepdims=True) + _TIE).argmax(axis=1)
     return codes
+
+
+def squared_distances(points: np.ndarray, book: np.ndarray) -> np.ndarray:
+    """float64[n, K], of n points to K centroids."""
+    centroids = book.astype(np.float64)
+    found = (centroids**2).sum(axis=1) - 2 * (points @ centroids.T)
+    found += (points**2).sum(axis=1, keepdims=True)
+    return np.maximum(found, 0, out=found)

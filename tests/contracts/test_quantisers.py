@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from itertools import pairwise
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -14,14 +15,22 @@ from penchant.items import quantiser as shared
 from penchant.items.product import ProductQuantiser
 from penchant.items.quantiser import Quantiser, UnitQuantiser
 from penchant.items.residual_kmeans import ResidualKMeans
+from penchant.items.rq_vae import RQVAE
 
 WIDTH = 16
+TINY: dict[str, Any] = {"levels": 3, "codebook": 16, "latent": 8, "hidden": (32,), "steps": 30}
 QUANTISERS: dict[str, Callable[[], UnitQuantiser]] = {
     "residual k-means": lambda: ResidualKMeans(levels=3, codebook=16),
+    "balanced residual k-means": lambda: ResidualKMeans(levels=3, codebook=16, capacity=1.0),
+    "rq-vae": lambda: RQVAE(**TINY),
+    "rq-vae, running means": lambda: RQVAE(**TINY, ema=0.9),
+    "rq-vae, uniform": lambda: RQVAE(**TINY, uniform=True),
     "product": lambda: ProductQuantiser(levels=4, codebook=16, rotated=False),
     "optimised product": lambda: ProductQuantiser(levels=4, codebook=16),
     "product, uneven parts": lambda: ProductQuantiser(levels=3, codebook=16, rotated=False),
 }
+#: Error at most on a few items, of kinds that do not keep them exactly.
+DEPARTS: dict[type[UnitQuantiser], float] = {RQVAE: 1e-4}  # its last steps of gradient descent still move a perfect network a little
 
 
 @pytest.fixture(params=list(QUANTISERS))
@@ -96,7 +105,7 @@ def test_few_items_are_kept_apart(make: Callable[[], UnitQuantiser], items: int)
     vectors, _ = blobs(items=items)
     quantiser = make().fit(vectors)
     assert len(np.unique(quantiser.encode(vectors), axis=0)) == items
-    assert error(quantiser, vectors) < 1e-6
+    assert error(quantiser, vectors) < DEPARTS.get(type(quantiser), 1e-6)
 
 
 def test_identical_and_empty_texts(make: Callable[[], UnitQuantiser]) -> None:

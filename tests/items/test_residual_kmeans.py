@@ -10,7 +10,7 @@ from penchant.core.errors import ArtifactError, InputError
 from penchant.items import quantiser as shared
 from penchant.items.collisions import unique_codes
 from penchant.items.quantiser import Quantiser
-from penchant.items.residual_kmeans import ResidualKMeans
+from penchant.items.residual_kmeans import ResidualKMeans, balanced_kmeans
 
 
 def blobs(items: int = 600, width: int = 16, groups: int = 8, seed: int = 0) -> tuple[np.ndarray, np.ndarray]:
@@ -136,7 +136,7 @@ def test_bad_settings_name_value_rule_and_remedy() -> None:
     with pytest.raises(InputError) as caught:
         ResidualKMeans(levels=0)
     assert str(caught.value) == "levels=0: a quantiser needs at least one level; pass levels>=1"
-    for bad in ({"codebook": 0}, {"iterations": 0}, {"points": 0}):
+    for bad in ({"codebook": 0}, {"iterations": 0}, {"points": 0}, {"capacity": 0.9}):
         with pytest.raises(InputError):
             ResidualKMeans(**bad)
 
@@ -156,3 +156,52 @@ def test_bad_vectors_and_codes_are_refused() -> None:
     with pytest.raises(InputError, match="levels"):
         fitted.decode(np.zeros((1, 3), np.int32))
     assert fitted.encode(np.empty((0, 4), np.float32)).shape == (0, 2)
+
+
+def uneven() -> np.ndarray:
+    """float32[400, 2], most of them around one of four directions."""
+    rng = np.random.default_rng(0)
+    angle = rng.choice([0.1, 1.7, 3.3, 4.9], 400, p=[0.85, 0.05, 0.05, 0.05]) + 0.3 * rng.standard_normal(400)
+    return np.stack([np.cos(angle), np.sin(angle)], axis=1).astype(np.float32)
+
+
+def evenness(codes: np.ndarray) -> float:
+    """Perplexity of the first codes."""
+    share = np.unique(codes[:, 0], return_counts=True)[1] / len(codes)
+    return float(np.exp(-(share * np.log(share)).sum()))
+
+
+def test_capacity_makes_codes_more_even_and_little_of_it_is_little() -> None:
+    vectors = uneven()
+    found = [ResidualKMeans(levels=1, codebook=8, capacity=c).fit(vectors).encode(vectors) for c in (None, 3.0, 1.0)]
+    assert evenness(found[0]) < evenness(found[2]) and evenness(found[2]) > 7.5
+    assert evenness(found[0]) < evenness(found[1]) + 0.1 < evenness(found[2]) + 0.1
+    encoded = ResidualKMeans(levels=1, codebook=8, capacity=1.0).fit(vectors)
+    assert np.array_equal(np.concatenate([encoded.encode(row[None]) for row in vectors[:30]]), found[2][:30])
+
+
+def test_balanced_centroids_are_means_of_equal_shares() -> None:
+    line = np.array([0, 1, 2, 3, 4, 100], np.float32)[:, None]
+    kwargs = {"seed": 0, "iterations": 20, "points_a_cluster": 256}
+    assert sorted(balanced_kmeans(line, 2, capacity=1.0, **kwargs).ravel().tolist()) == [1.0, pytest.approx(107 / 3)]
+    assert sorted(balanced_kmeans(line, 2, capacity=2.0, **kwargs).ravel().tolist()) == [2.0, 100.0]  # room for all: plain
+    twice = np.array([0, 0, 0, 0, 1], np.float32)[:, None]
+    assert sorted(balanced_kmeans(twice, 2, capacity=1.0, **kwargs).ravel().tolist()) == [0.0, 1.0]  # no more distinct points
+
+
+def test_capacity_is_saved(tmp_path: Path) -> None:
+    ResidualKMeans(levels=1, codebook=4, capacity=1.5).fit(uneven()).save(tmp_path / "q")
+    assert ResidualKMeans.load(tmp_path / "q").capacity == 1.5
+
+
+def test_last_distances_are_those_of_what_is_left_over() -> None:
+    vectors, _ = blobs(items=100)
+    quantiser = ResidualKMeans(levels=3, codebook=8).fit(vectors)
+    codes = quantiser.encode(vectors)
+    found = quantiser.last_distances(vectors)
+    left = unit(vectors) - quantiser.decode(codes[:, :2])
+    assert np.allclose(found, ((left[:, None] - quantiser.codebooks[2]) ** 2).sum(axis=2), atol=1e-6)
+    assert np.array_equal(found.argmin(axis=1), codes[:, 2])
+    assert quantiser.last_distances(vectors[:0]).shape == (0, 8)
+    with pytest.raises(InputError, match="not fitted"):
+        ResidualKMeans().last_distances(vectors)
