@@ -29,6 +29,7 @@ from penchant.models.generative.tokens import CodeEmbedding, compact
 from penchant.nn.dropout import Dropout
 from penchant.nn.encoder_decoder import DecoderBlock, EncoderBlock
 from penchant.nn.transformer import init_normal
+from penchant.objectives.prefix import prefix_loss
 from penchant.ranking import blocks_of, check_request, join
 
 ROWS = 128  # histories encoded and decoded at a time
@@ -44,6 +45,9 @@ class TigerSettings(Settings):
     dropout: float = Field(default=0.1, ge=0, lt=1)
     max_len: int = Field(default=21, ge=2, description="longest window: items, and the start token")
     beam: int = Field(default=50, ge=1, description="prefixes kept a level; a longer list widens it")
+    prefix_weight: float = Field(default=0.0, ge=0, description="weight of the loss of prefixes (APAO)")
+    prefix_negatives: int = Field(default=0, ge=0, description="items that prefixes are set against; each costs a pass of the decoder")
+    prefix_focus: float = Field(default=0.0, ge=0, description="how much more the worst prefix counts")
 
 
 class Tiger(nn.Module):
@@ -62,7 +66,10 @@ class Tiger(nn.Module):
         self.num_items, self.levels, self.max_len = len(codes) - 1, codes.shape[1], settings.max_len
         self.register_buffer("codes", compact(codes))
         self.codes: Tensor
-        self.trie = TrieTensors(CodeTrie(codes[1:]))
+        trie = CodeTrie(codes[1:])
+        self.trie = TrieTensors(trie)
+        #: Distinct prefixes of each length.
+        self.rivals = torch.from_numpy(np.diff(trie.level_starts)[1:].astype(np.float32))
         width, sizes = settings.width, [int(size) for size in codes.max(axis=0) + 1]
         self.embedding = CodeEmbedding(sizes, width)
         self.start = nn.Embedding(self.levels, width)  # tokens of item 0, which begins a history
@@ -110,16 +117,28 @@ class Tiger(nn.Module):
         return self.decoder_norm(x)
 
     def loss(self, batch: Batch) -> Losses:
-        """Cross-entropy of the codes of every target, after its true codes above, a level."""
-        codes, has = self.codes[batch.targets].long(), batch.targets > 0
-        mask = self.visible(batch.items.shape[1], self.levels)
+        """Cross-entropy of the codes of every target, after its true codes above, a level; and the loss of prefixes, if it counts."""
+        settings, has = self.settings, batch.targets > 0
         memory = self.encode(batch.items)
-        newest = memory[:, self.levels - 1 :: self.levels]
-        states = self.decode(newest, codes[..., :-1], self.remember(memory), mask)[has]
-        wanted = codes[has]
-        terms = [F.cross_entropy(output(states[:, level]).float(), wanted[:, level]) for level, output in enumerate(self.outputs)]
-        loss = torch.stack(terms).mean()
-        return Losses(loss, {"codes": loss.detach()})
+        remembered = self.remember(memory)
+        chances = self._chances(batch.targets[:, :, None], memory, remembered)[has][:, 0]
+        loss = -chances.mean()
+        if settings.prefix_weight == 0:
+            return Losses(loss, {"codes": loss.detach()})
+        drawn = torch.randint(1, self.num_items + 1, (*batch.targets.shape, settings.prefix_negatives), device=batch.items.device)
+        others = self._chances(drawn, memory, remembered)[has] if settings.prefix_negatives else None
+        same = (self.codes[drawn[has]] == self.codes[batch.targets[has]][:, None]).cumprod(dim=-1).bool()
+        prefixes = prefix_loss(chances, others, same, rivals=self.rivals, focus=settings.prefix_focus)
+        return Losses(loss + settings.prefix_weight * prefixes, {"codes": loss.detach(), "prefixes": prefixes.detach()})
+
+    def _chances(self, items: Tensor, memory: Tensor, remembered: list[tuple[Tensor, Tensor]]) -> Tensor:
+        """float32[B, T, M, L], log-probabilities of the codes of items int64[B, T, M], each after its own codes above, at every step."""
+        rows, steps, many = items.shape
+        codes = self.codes[items].long().flatten(1, 2)
+        newest = memory[:, self.levels - 1 :: self.levels].repeat_interleave(many, dim=1)
+        states = self.decode(newest, codes[..., :-1], remembered, self.visible(steps, many * self.levels))
+        found = [self._log_probs(states[:, :, level], level).gather(-1, codes[..., level, None]) for level in range(self.levels)]
+        return torch.cat(found, dim=-1).view(rows, steps, many, self.levels)
 
     @torch.no_grad()
     def recommend(self, histories: Histories, k: int, *, exclude: Histories | None = None) -> TopK:

@@ -51,6 +51,9 @@ def build(
     dropout: float = 0.2,
     max_len: int = 21,
     beam: int = 50,
+    prefix_weight: float = 0.0,
+    prefix_negatives: int = 0,
+    prefix_focus: float = 0.0,
     learning_rate: float = 2e-3,
     epochs: int = 100,
     tokens: int = 1024,
@@ -69,6 +72,9 @@ def build(
         dropout: Everywhere.
         max_len: Longest window: items, and the start token.
         beam: Prefixes kept a level.
+        prefix_weight: Of the loss of prefixes, see ``penchant.objectives.prefix``.
+        prefix_negatives: Items a target's prefixes are set against; 0 makes each prefix likely by itself.
+        prefix_focus: How much more the worst prefix counts.
         learning_rate: Of AdamW.
         epochs: Passes over the data, at most.
         tokens: Padded items a batch.
@@ -77,7 +83,18 @@ def build(
     shape = TandemSettings(width=width, layers=layers, heads=heads, dropout=dropout, max_len=max_len)
     codes, share = sourced_codes(lab, ResidualKMeans(levels, codebook), Source(source), shape, training)
     unique = np.concatenate([np.full((1, levels + 1), -1, np.int32), unique_codes(codes[1:])])
-    settings = TigerSettings(width=width, layers=layers, heads=heads, inner=inner, dropout=dropout, max_len=max_len, beam=beam)
+    settings = TigerSettings(
+        width=width,
+        layers=layers,
+        heads=heads,
+        inner=inner,
+        dropout=dropout,
+        max_len=max_len,
+        beam=beam,
+        prefix_weight=prefix_weight,
+        prefix_negatives=prefix_negatives,
+        prefix_focus=prefix_focus,
+    )
     return lab.fit(Tiger(unique, settings), training, share=share)
 
 

@@ -95,3 +95,24 @@ def test_every_weight_takes_part() -> None:
     model.loss(collate(Histories.of([[1, 2, 3, 4], [9]]))).total.backward()
     unused = [name for name, weight in model.named_parameters() if weight.grad is None or not bool(weight.grad.abs().sum() > 0)]
     assert unused == []
+
+
+@pytest.mark.parametrize("negatives", [0, 3])
+def test_the_loss_of_prefixes_is_added(negatives: int) -> None:
+    batch = collate(Histories.of([[5, 9, 2, 7], [3, 8]]))
+    plain = made().loss(batch)
+    losses = made(settings=SMALL.but(prefix_weight=0.5, prefix_negatives=negatives)).loss(batch)
+    torch.testing.assert_close(losses.terms["codes"], plain.terms["codes"])
+    torch.testing.assert_close(losses.total.detach(), losses.terms["codes"] + 0.5 * losses.terms["prefixes"])
+    assert float(losses.terms["prefixes"]) > 0
+    losses.total.backward()
+
+
+def test_negatives_are_scored_where_they_stand() -> None:
+    model = made()
+    batch = collate(Histories.of([[5, 9, 2, 7], [3, 8]]))
+    items = torch.randint(1, 61, (2, 4, 3))
+    memory = model.encode(batch.items)
+    found = model._chances(items, memory, model.remember(memory)).sum(dim=-1)
+    exact = model.score(Histories.of([[5, 9]]))[0, items[0, 2]]
+    torch.testing.assert_close(found[0, 2], exact, rtol=1e-4, atol=1e-4)
