@@ -5,6 +5,19 @@ from __future__ import annotations
 import faiss
 import numpy as np
 
+from penchant.core.errors import require
+
+
+def check(*, codebook: int, iterations: int, points: int) -> None:
+    """The rules of every quantiser that rests on k-means.
+
+    Raises:
+        InputError: A number is below 1.
+    """
+    require(codebook >= 1, f"codebook={codebook}", "a level needs at least one code", "pass codebook>=1")
+    require(iterations >= 1, f"iterations={iterations}", "k-means needs at least one iteration", "pass iterations>=1")
+    require(points >= 1, f"points={points}", "a cluster needs at least one training point", "pass points>=1")
+
 
 def kmeans(points: np.ndarray, clusters: int, *, seed: int, iterations: int, points_a_cluster: int) -> np.ndarray:
     """Centroids float32[K, D] of float32[n, D].

@@ -12,8 +12,7 @@ from collections.abc import Mapping
 
 import numpy as np
 
-from penchant.core.errors import require
-from penchant.items.kmeans import kmeans
+from penchant.items.kmeans import check, kmeans
 from penchant.items.quantiser import UnitQuantiser, nearest
 
 
@@ -39,9 +38,7 @@ class ProductQuantiser(UnitQuantiser):
     ) -> None:
         settings = {"levels": levels, "codebook": codebook, "rotated": rotated, "seed": seed, "iterations": iterations, "points": points}
         super().__init__(levels, settings, most=points * codebook, seed=seed)
-        require(codebook >= 1, f"codebook={codebook}", "a part needs at least one code", "pass codebook>=1")
-        require(iterations >= 1, f"iterations={iterations}", "k-means needs at least one iteration", "pass iterations>=1")
-        require(points >= 1, f"points={points}", "a code needs at least one training point", "pass points>=1")
+        check(codebook=codebook, iterations=iterations, points=points)
         self.codebook, self.rotated, self.iterations, self.points = codebook, rotated, iterations, points
         self.codebooks: list[np.ndarray] = []  # L arrays float32[K_l, P], once fitted
         self.rotation = np.zeros((0, 0), np.float32)  # [L * P, D]

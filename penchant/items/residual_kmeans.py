@@ -15,7 +15,7 @@ import numpy as np
 from scipy.sparse import csr_array
 
 from penchant.core.errors import require
-from penchant.items.kmeans import distinct, kmeans
+from penchant.items.kmeans import check, distinct, kmeans
 from penchant.items.quantiser import UnitQuantiser, nearest, squared_distances, total
 from penchant.items.sinkhorn import balanced
 
@@ -53,9 +53,7 @@ class ResidualKMeans(UnitQuantiser):
     ) -> None:
         settings = {"levels": levels, "codebook": codebook, "seed": seed, "iterations": iterations, "points": points, "capacity": capacity}
         super().__init__(levels, settings, most=points * codebook, seed=seed)
-        require(codebook >= 1, f"codebook={codebook}", "a level needs at least one code", "pass codebook>=1")
-        require(iterations >= 1, f"iterations={iterations}", "k-means needs at least one iteration", "pass iterations>=1")
-        require(points >= 1, f"points={points}", "a cluster needs at least one training point", "pass points>=1")
+        check(codebook=codebook, iterations=iterations, points=points)
         roomy = capacity is None or capacity >= 1
         require(roomy, f"capacity={capacity}", "together the clusters need room for every row", "pass capacity>=1, or None")
         self.codebook, self.iterations, self.points, self.capacity = codebook, iterations, points, capacity

@@ -170,6 +170,7 @@ class RQVAE(UnitQuantiser):
         return (points / points.shape[1] ** 0.5).astype(np.float32)
 
     def arrays(self) -> dict[str, np.ndarray]:
+        """Codebooks, and weights and biases of both networks."""
         return {
             **{f"level_{level}": book for level, book in enumerate(self.codebooks)},
             **{
@@ -181,6 +182,7 @@ class RQVAE(UnitQuantiser):
         }
 
     def restore(self, arrays: Mapping[str, np.ndarray]) -> None:
+        """Take them back."""
         self.codebooks = [arrays[f"level_{level}"] for level in range(self.levels)]
         self.encoder, self.decoder = (
             [

@@ -7,6 +7,9 @@ Letters  none
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from typing import Any
+
 from optuna.distributions import FloatDistribution
 
 from penchant.claims.claim import Arm, Claim, Paper
@@ -16,41 +19,11 @@ from penchant.recipes.common import BEAUTY
 from penchant.recipes.generative import tiger
 
 PAPER = Paper("APAO", "Adaptive prefix-aware optimisation (from its public code)", "Tsinghua, 2026", "https://github.com/yuyq18/APAO")
-EXTENDS = "tiger"
-TINY = {
-    "negatives": 1,
-    "levels": 2,
-    "codebook": 8,
-    "width": 64,
-    "layers": 1,
-    "inner": 128,
-    "max_len": 12,
-    "dropout": 0.0,
-    "learning_rate": 5e-3,
-    "epochs": 40,
-    "tokens": 128,
-}
-SPACE = {"weight": FloatDistribution(0.01, 1.0, log=True), "dropout": FloatDistribution(0.05, 0.5)}
+TINY = {"negatives": 1, "settings": tiger.TINY}
+SPACE = {"weight": FloatDistribution(0.01, 1.0, log=True)}
 
 
-def build(
-    lab: Lab,
-    *,
-    weight: float = 0.1,
-    negatives: int = 4,
-    focus: float = 0.0,
-    levels: int = 3,
-    codebook: int = 256,
-    width: int = 128,
-    layers: int = 2,
-    inner: int = 512,
-    dropout: float = 0.2,
-    max_len: int = 21,
-    beam: int = 50,
-    learning_rate: float = 2e-3,
-    epochs: int = 100,
-    tokens: int = 1024,
-) -> Tiger:
+def build(lab: Lab, *, weight: float = 0.1, negatives: int = 4, focus: float = 0.0, settings: Mapping[str, Any] | None = None) -> Tiger:
     """Train TIGER with losses of prefixes.
 
     Args:
@@ -58,44 +31,20 @@ def build(
         weight: Of the losses of prefixes; 0 is TIGER.
         negatives: Items a target's prefixes are set against; 0 for the pointwise loss.
         focus: How much more the worst prefix counts.
-        levels: Codes an item before the one that makes them unique.
-        codebook: Codes a level.
-        width: Of states and code embeddings.
-        layers: Of the encoder, and as many of the decoder.
-        inner: Width of feed-forward parts.
-        dropout: Everywhere.
-        max_len: Longest window: items, and the start token.
-        beam: Prefixes kept a level.
-        learning_rate: Of AdamW.
-        epochs: Passes over the data, at most.
-        tokens: Padded items a batch.
+        settings: Arguments of TIGER, over its defaults.
     """
-    return tiger.build(
-        lab,
-        levels=levels,
-        codebook=codebook,
-        width=width,
-        layers=layers,
-        inner=inner,
-        dropout=dropout,
-        max_len=max_len,
-        beam=beam,
-        prefix_weight=weight,
-        prefix_negatives=negatives,
-        prefix_focus=focus,
-        learning_rate=learning_rate,
-        epochs=epochs,
-        tokens=tokens,
-    )
+    return tiger.build(lab, prefix_weight=weight, prefix_negatives=negatives, prefix_focus=focus, **(settings or {}))
 
+
+SMALL_BEAM = {"settings": {"beam": 10}}
 
 CLAIMS = [
     Claim(
         name="prefix-losses-help-a-small-beam",
         says="Under a beam of 10, TIGER ranks better when prefixes of the target are trained by themselves.",
-        subject=Arm("prefixes, pairwise", "apao", {"beam": 10}),
-        rivals=[Arm("codes alone", "apao", {"beam": 10, "weight": 0.0, "negatives": 0})],
-        controls=[Arm("prefixes, pointwise", "apao", {"beam": 10, "negatives": 0})],
+        subject=Arm("prefixes, pairwise", "apao", SMALL_BEAM),
+        rivals=[Arm("codes alone", "apao", {**SMALL_BEAM, "weight": 0.0, "negatives": 0})],
+        controls=[Arm("prefixes, pointwise", "apao", {**SMALL_BEAM, "negatives": 0})],
         dataset="amazon-beauty",
         metric="ndcg@10",
         budget=BEAUTY,
