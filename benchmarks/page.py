@@ -17,6 +17,7 @@ TITLES = {  # also the order; a file not named here comes last, under its own na
     "training": "Training",
     "profile": "Where a training step spends its time",
     "ranking": "Ranking",
+    "generative": "Generative retrieval",
     "scaling": "More data",
     "indexes": "Nearest neighbours",
     "loading": "Loading",
@@ -32,6 +33,11 @@ INTRODUCTIONS = {
         "Each side computes as it comes: Penchant in bfloat16 where the processor multiplies it in hardware, the others in "
         "float32. Sampled softmax draws 64 negatives: ours a batch, RecTools a target. RecBole has no call for one user; the time is that "
         "of its model and the sort. For alternating least squares each history is folded in by both sides."
+    ),
+    "generative": (
+        "Amazon Beauty's catalogue, histories of 20 items, 4 codes an item (32 of the parallel head), 2 threads. The peer is a T5 of TIGER's "
+        "size (4 + 4 layers, width 128) in Hugging Face `generate` under a prefix trie. All weights are untrained: what a search costs does "
+        "not depend on them. Both sides take turns; numbers are medians. Below: catalogues of random codes of growing size."
     ),
     "profile": (
         "Processor time of one thread, so that other work on the machine counts for little. A share is of the whole step. The "
