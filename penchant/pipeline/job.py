@@ -86,7 +86,7 @@ def for_dataset(dataset: Dataset, *, seed: int = 0) -> JobSettings:
         training = training.but(epochs=2, tokens=8192, validate_every=1)
     return JobSettings(
         codebook=int(np.clip(2 ** round(np.log2(max(2, items / 32))), 16, 256)),
-        tandem=TandemSettings(width=width, heads=width // 32, dropout=dropout, max_len=max_len, code_weight=0.0),
+        tandem=TandemSettings(width=width, heads=width // 32, dropout=dropout, max_len=max_len),
         sasrec=SASRecSettings(width=width, heads=width // 32, dropout=dropout, max_len=max_len, temperature=0.07),
         tandem_training=training,
         head_levels=width // 4,
