@@ -35,9 +35,9 @@ INTRODUCTIONS = {
         "of its model and the sort. For alternating least squares each history is folded in by both sides."
     ),
     "generative": (
-        "Amazon Beauty's catalogue, histories of 20 items, 4 codes an item (32 of the parallel head), 2 threads. The peer is a T5 of TIGER's "
-        "size (4 + 4 layers, width 128) in Hugging Face `generate` under a prefix trie. All weights are untrained: what a search costs does "
-        "not depend on them. Both sides take turns; numbers are medians. Below: catalogues of random codes of growing size."
+        "Amazon Beauty's catalogue, histories of 20 items, 4 codes an item (32 of the parallel head), 2 threads. The peer is a T5 of "
+        "TIGER's size (4 + 4 layers, width 128) in Hugging Face `generate` under a prefix trie. All weights are untrained: what a search "
+        "costs does not depend on them. Both sides take turns; numbers are medians. Below: catalogues of random codes of growing size."
     ),
     "profile": (
         "Processor time of one thread, so that other work on the machine counts for little. A share is of the whole step. The "
