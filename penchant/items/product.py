@@ -101,13 +101,15 @@ def _balanced_axes(rows: np.ndarray, levels: int, padded: int) -> np.ndarray:
     """float64[padded, D]: principal axes dealt to the parts so that the products of their variances are alike."""
     width = rows.shape[1]
     variances, axes = np.linalg.eigh(rows.T @ rows / len(rows))
+    # Sizes of at least 1: logarithms below 0 would make the fullest part look the emptiest.
+    sizes = np.log(np.maximum(variances, 1e-12) / max(float(variances.min()), 1e-12))
     held: list[list[int]] = [[] for _ in range(levels)]
     weight = np.zeros(levels)
     for axis in np.argsort(-variances):
         room = [part for part in range(levels) if len(held[part]) < padded // levels]
         part = min(room, key=lambda one: (weight[one], one))
         held[part].append(int(axis))
-        weight[part] += np.log(max(float(variances[axis]), 1e-12))
+        weight[part] += sizes[axis]
     rotation = np.zeros((padded, width))
     for part, chosen in enumerate(held):
         rotation[part * (padded // levels) : part * (padded // levels) + len(chosen)] = axes[:, chosen].T
