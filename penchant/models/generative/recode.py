@@ -30,7 +30,12 @@ def learnt_codes(model: Tandem, quantiser: Quantiser) -> np.ndarray:
     """
     with torch.no_grad():
         vectors = NormalisedTable(model.tokens).all().float().numpy()
-    seen = model.tokens.counts.numpy() > 0
+    return codes_of(vectors, model.tokens.counts.numpy(), quantiser)
+
+
+def codes_of(vectors: np.ndarray, counts: np.ndarray, quantiser: Quantiser) -> np.ndarray:
+    """int32[N + 1, L], codes of float32[N + 1, D] by a quantiser fitted to the items with training events; row 0 is -1."""
+    seen = counts > 0
     quantiser.fit(vectors[seen] if seen.any() else vectors[1:])
     codes = quantiser.encode(vectors[1:])
     return np.concatenate([np.full((1, codes.shape[1]), -1, np.int32), codes])

@@ -10,7 +10,7 @@ from penchant.claims.lab import Lab
 from penchant.items.controls import shuffled
 from penchant.items.quantiser import Quantiser
 from penchant.models.generative.parallel import ParallelSettings
-from penchant.models.generative.recode import learnt_codes
+from penchant.models.generative.recode import codes_of, learnt_codes
 from penchant.models.generative.tandem import Tandem, TandemSettings
 from penchant.train.settings import TrainSettings
 
@@ -42,7 +42,5 @@ def sourced_codes(
         nothing = np.zeros((lab.num_items + 1, 1), np.int32)
         model = Tandem(nothing, lab.vectors, lab.counts, shape.but(with_codes=False, code_weight=0.0, code_head=ParallelSettings(part=1)))
         return learnt_codes(lab.fit(model, training, name="vectors", share=FIRST), quantiser), 1.0 - FIRST
-    vectors, seen = lab.vectors, lab.counts > 0
-    quantiser.fit(vectors[seen] if seen.any() else vectors[1:])
-    codes = np.concatenate([np.full((1, quantiser.levels), -1, np.int32), quantiser.encode(vectors[1:])])
+    codes = codes_of(lab.vectors, lab.counts, quantiser)
     return shuffled(codes) if source == Source.RANDOM else codes, 1.0
