@@ -13,7 +13,9 @@ from collections.abc import Callable
 import numpy as np
 import torch
 from torch import Tensor
+from torch.nn import functional as F
 
+from penchant.contracts import TopK
 from penchant.data.histories import Histories
 from penchant.items.trie import CodeTrie
 
@@ -106,3 +108,10 @@ def beam_search(
             chosen = torch.cat([chosen.flatten(0, 1)[parents], codes[picked][..., None]], dim=-1)
     items = trie.leaf_items[(nodes - trie.first_leaf).clamp_(min=0)].long()
     return items.masked_fill(torch.isneginf(scores), 0), scores
+
+
+def listed(items: Tensor, scores: Tensor, k: int) -> TopK:
+    """The first k of items int64[B, w] and their scores, filled up where w < k."""
+    missing = max(0, k - items.shape[1])
+    items, scores = F.pad(items[:, :k], (0, missing)), F.pad(scores[:, :k], (0, missing), value=-torch.inf)
+    return TopK(items.numpy().astype(np.int32), scores.numpy().astype(np.float32))

@@ -151,7 +151,7 @@ class ParallelHead(Kept, CodeHead):
 
     @torch.no_grad()
     def best(self, states: Tensor, places: int, exclude: Histories | None = None) -> tuple[Tensor, Tensor]:
-        """Exactly the best: by the scan for few rows, by one table of scores for many."""
+        """Exactly the best, by a scan of the catalogue's codes."""
         places = min(places, self.num_items)
         queries = self.queries(states).float()
         constant = self.logits(queries).logsumexp(dim=-1).sum(dim=-1, keepdim=True)

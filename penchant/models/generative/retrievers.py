@@ -17,6 +17,7 @@ from penchant.contracts import TopK
 from penchant.core.artifacts import read_artifact, write_artifact
 from penchant.core.errors import require
 from penchant.data.histories import Histories
+from penchant.models.generative.beam import listed
 from penchant.models.generative.tandem import Tandem
 from penchant.ranking import blocks_of, check_request, exclude_, join, tie_order, top_k
 
@@ -41,7 +42,7 @@ class CodeRetriever:
 
     def _block(self, states: Tensor, k: int, exclude: Histories | None) -> TopK:
         items, scores = self.model.code_head.best(states, k, exclude)
-        return _pad(items[:, :k], scores[:, :k], k)
+        return listed(items, scores, k)
 
     def save(self, folder: Path) -> None:
         """Write the model."""
@@ -113,13 +114,6 @@ def _in_blocks(
     return join(blocks, k)
 
 
-def _pad(items: Tensor, scores: Tensor, k: int) -> TopK:
-    missing = k - items.shape[1]
-    items = torch.nn.functional.pad(items, (0, missing))
-    scores = torch.nn.functional.pad(scores, (0, missing), value=-torch.inf)
-    return TopK(items.numpy().astype(np.int32), scores.numpy().astype(np.float32))
-
-
 def _best_distinct(candidates: np.ndarray, scores: np.ndarray, k: int, num_items: int) -> TopK:
     """The k best of candidates int[B, C] that may repeat an item (with equal scores)."""
     order = np.argsort(candidates, axis=1, kind="stable")
@@ -130,4 +124,4 @@ def _best_distinct(candidates: np.ndarray, scores: np.ndarray, k: int, num_items
     best = np.lexsort((tie_order(num_items)[ordered], -values), axis=-1)[:, :k]
     values = np.take_along_axis(values, best, axis=1)
     items = np.where(np.isneginf(values), 0, np.take_along_axis(ordered, best, axis=1))
-    return _pad(torch.from_numpy(items), torch.from_numpy(values), k)
+    return listed(torch.from_numpy(items), torch.from_numpy(values), k)

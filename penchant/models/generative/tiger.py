@@ -16,7 +16,6 @@ import numpy as np
 import torch
 from pydantic import Field
 from torch import Tensor, nn
-from torch.nn import functional as F
 
 from penchant.contracts import Losses, TopK
 from penchant.core.artifacts import read_artifact, write_artifact
@@ -24,7 +23,7 @@ from penchant.core.settings import Settings
 from penchant.data.batches import Batch, collate
 from penchant.data.histories import Histories
 from penchant.items.trie import CodeTrie
-from penchant.models.generative.beam import TrieTensors, beam_search
+from penchant.models.generative.beam import TrieTensors, beam_search, listed
 from penchant.models.generative.tokens import CodeEmbedding, compact
 from penchant.nn.dropout import Dropout
 from penchant.nn.encoder_decoder import DecoderBlock, EncoderBlock
@@ -159,10 +158,7 @@ class Tiger(nn.Module):
 
         width = min(max(self.settings.beam, k), self.num_items)
         items, scores = beam_search(self.trie, len(histories), level, width=width, exclude=exclude)
-        items, scores = items[:, :k], scores[:, :k]
-        missing = k - items.shape[1]
-        items, scores = F.pad(items, (0, missing)), F.pad(scores, (0, missing), value=-torch.inf)
-        return TopK(items.numpy().astype(np.int32), scores.numpy().astype(np.float32))
+        return listed(items, scores, k)
 
     def _memory(self, histories: Histories) -> tuple[Tensor, list[tuple[Tensor, Tensor]], Tensor]:
         """The newest item's states [B, 1, W], keys and values, and bool[B, 1, S], which of them are no padding."""
