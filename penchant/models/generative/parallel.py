@@ -102,6 +102,10 @@ class ParallelHead(Kept, CodeHead):
             "pass part, such as 128 / levels",
         )
         self.levels = len(self.sizes)
+        absent = torch.arange(max(self.sizes)) >= torch.tensor(self.sizes)[:, None]
+        #: float32[L, K], ``-inf`` where a level has no such code.
+        self.register_buffer("missing", torch.zeros(absent.shape).masked_fill(absent, -torch.inf), persistent=False)
+        self.missing: Tensor
         own = settings.part is not None or embedding is None
         self.embedding = CodeEmbedding(self.sizes, settings.part or width) if own or embedding is None else embedding
         self.queries: nn.Module = (
@@ -121,7 +125,7 @@ class ParallelHead(Kept, CodeHead):
 
     def logits(self, queries: Tensor) -> Tensor:
         """float[P, L, K] of queries [P, L, V]; ``-inf`` for codes that a level does not have."""
-        return torch.einsum("plv,lkv->plk", queries, self.vectors()) * self.scale + self._missing()
+        return torch.einsum("plv,lkv->plk", queries, self.vectors()) * self.scale + self.missing
 
     def vectors(self) -> Tensor:
         """[L, K, V], unit vectors of the codes; levels with fewer than K codes are filled up with zeros."""
@@ -129,11 +133,6 @@ class ParallelHead(Kept, CodeHead):
         if min(self.sizes) == max(self.sizes):
             return rows.view(self.levels, max(self.sizes), -1)
         return nn.utils.rnn.pad_sequence(list(rows.split(self.sizes)), batch_first=True)
-
-    def _missing(self) -> Tensor:
-        """float32[L, K], ``-inf`` where a level has no such code."""
-        numbers = torch.arange(max(self.sizes), device=self.codes.device)
-        return torch.zeros(self.levels, max(self.sizes)).masked_fill(numbers >= torch.tensor(self.sizes)[:, None], -torch.inf)
 
     @torch.no_grad()
     def chances(self, states: Tensor, items: Tensor) -> Tensor:
