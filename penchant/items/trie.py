@@ -84,12 +84,19 @@ class CodeTrie:
         """Memory of all arrays."""
         return sum(one.nbytes for one in (self.offsets, self.codes, self.leaf_items, self.leaf_of, self.first_below))
 
+    def leaves_below(self, nodes: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """The range of leaves below each of int[...] nodes, as int[...] first and end; a leaf has its own."""
+        inner = np.minimum(nodes, self.first_leaf - 1)
+        first, after = self.first_below[inner], self.first_below[inner + 1]
+        # The last node of a level is followed by the first one of the next, below which the leaves begin anew.
+        end = np.where(after <= first, self.num_items, after)
+        leaf = nodes - self.first_leaf
+        return np.where(leaf >= 0, leaf, first), np.where(leaf >= 0, leaf + 1, end)
+
     def items_below(self, nodes: np.ndarray) -> np.ndarray:
         """How many items lie below each of int[...] nodes; a leaf has its own."""
-        inner = np.minimum(nodes, self.first_leaf - 1)
-        # The last node of a level is followed by the first one of the next, below which the leaves begin anew.
-        below = self.first_below[inner + 1] - self.first_below[inner]
-        return np.where(nodes >= self.first_leaf, 1, np.where(below <= 0, below + self.num_items, below))
+        first, end = self.leaves_below(nodes)
+        return end - first
 
     def path(self, items: np.ndarray) -> np.ndarray:
         """int64[..., L], the node of each item of int[...] at each level."""

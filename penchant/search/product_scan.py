@@ -42,20 +42,38 @@ class ProductScan:
             inside, f"codes {int(codes.min())}..{int(codes.max())}", f"a level has the codes 0..{size - 1}", "pass codes of these levels"
         )
         self.levels, self.part, self.num_items = levels, part, len(codes)
-        self.index = faiss.IndexPQ(levels * part, levels, 8, faiss.METRIC_INNER_PRODUCT)
-        centroids = np.zeros((levels, CODES, part), np.float32)
-        centroids[:, :size] = vectors
-        faiss.copy_array_to_vector(centroids.ravel(), self.index.pq.centroids)
-        self.index.is_trained = True
-        self.index.add_sa_codes(np.ascontiguousarray(codes, np.uint8))
+        self.codes = np.ascontiguousarray(codes, np.uint8)
+        self.centroids = np.zeros((levels, CODES, part), np.float32)
+        self.centroids[:, :size] = vectors
+        self.index = self._indexed(self.codes)
+        #: The last choice of items that was asked for, bool[N], and an index of those alone: masks change rarely.
+        self._chosen: tuple[np.ndarray, faiss.IndexPQ] | None = None
 
-    def search(self, queries: np.ndarray, k: int, *, exclude: Histories | None = None) -> TopK:
+    def _indexed(self, codes: np.ndarray) -> faiss.IndexPQ:
+        index = faiss.IndexPQ(self.levels * self.part, self.levels, 8, faiss.METRIC_INNER_PRODUCT)
+        faiss.copy_array_to_vector(self.centroids.ravel(), index.pq.centroids)
+        index.is_trained = True
+        index.add_sa_codes(codes)
+        return index
+
+    def _index_of(self, chosen: np.ndarray) -> faiss.IndexPQ:
+        """The index of the items bool[N] alone; FAISS' scan cannot pass over items."""
+        last = self._chosen
+        if last is None or not np.array_equal(last[0], chosen):
+            self._chosen = last = (chosen.copy(), self._indexed(self.codes[chosen]))
+        return last[1]
+
+    def search(self, queries: np.ndarray, k: int, *, exclude: Histories | None = None, allowed: np.ndarray | None = None) -> TopK:
         """The k best items of each row; equal scores in the order that ``penchant.ranking`` states.
 
         Args:
             queries: float32[B, L, P].
             k: Places.
-            exclude: B rows of items that are not shown; fewer than k may be left then (0, and ``-inf``).
+            exclude: B rows of items that are not shown.
+            allowed: bool[N + 1], items that may be shown in any row; None: all.
+
+        Returns:
+            Where fewer than k items may be shown, the rest is 0 and ``-inf``.
 
         Raises:
             InputError: k is outside 1..N, or shapes do not fit.
@@ -63,19 +81,28 @@ class ProductScan:
         check_k(k, self.num_items)
         fits = queries.ndim == 3 and queries.shape[1:] == (self.levels, self.part)
         require(fits, f"queries of shape {queries.shape}", f"{self.levels} parts of width {self.part}", "pass float32[B, L, P]")
+        index, item_at = self.index, np.arange(1, self.num_items + 1)
+        if allowed is not None and not allowed[1:].all():
+            index, item_at = self._index_of(allowed[1:]), np.flatnonzero(allowed[1:]) + 1
+        held = len(item_at)
+        if not held or not len(queries):
+            return TopK(np.zeros((len(queries), k), np.int32), np.full((len(queries), k), -np.inf, np.float32))
         rows = np.ascontiguousarray(queries.reshape(len(queries), self.levels * self.part), np.float32)
         most = 0 if exclude is None else int(exclude.lengths.max(initial=0))
-        wanted = min(self.num_items, k + most + 1)
+        wanted = min(held, k + most + 1)
         while True:
-            scores, found = self.index.search(rows, wanted) if len(rows) else (np.zeros((0, wanted)), np.zeros((0, wanted), int))
-            items, scores = found + 1, _without(found + 1, scores, exclude)
+            scores, places = index.search(rows, wanted)
+            items = item_at[places]
+            scores = _without(items, scores, exclude)
             order = np.lexsort((tie_order(self.num_items)[items], -scores), axis=-1)
             scores, items = np.take_along_axis(scores, order, axis=1), np.take_along_axis(items, order, axis=1)
             # Ties may go on beyond what was asked for: then the order between them is not known yet.
-            if wanted == self.num_items or not _torn(scores, k):
+            if wanted == held or not _torn(scores, k):
                 break
-            wanted = min(self.num_items, 2 * wanted)
-        items, scores = items[:, :k], scores[:, :k].astype(np.float32)
+            wanted = min(held, 2 * wanted)
+        missing = ((0, 0), (0, max(0, k - held)))
+        items = np.pad(items[:, :k], missing)
+        scores = np.pad(scores[:, :k].astype(np.float32), missing, constant_values=-np.inf)
         return TopK(np.where(np.isneginf(scores), 0, items).astype(np.int32), scores)
 
 

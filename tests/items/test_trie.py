@@ -39,6 +39,9 @@ def test_a_walk_finds_every_item_once(rows: set[tuple[int, ...]], random: object
     np.add.at(below, trie.path(np.arange(1, len(ordered) + 1)).ravel(), 1)
     below[0] = len(ordered)
     assert np.array_equal(trie.items_below(np.arange(trie.num_nodes)), below)
+    first, end = trie.leaves_below(np.arange(trie.num_nodes))
+    for node, (start, stop) in enumerate(zip(first.tolist(), end.tolist(), strict=True)):
+        assert all(node in (0, *trie.path(trie.leaf_items[leaf])) for leaf in range(start, stop))
 
 
 def test_twins_negative_codes_and_nothing_are_refused() -> None:

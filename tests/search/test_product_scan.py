@@ -55,6 +55,32 @@ def test_excluded_items_never_come_and_the_rest_does() -> None:
     np.testing.assert_allclose(some.scores, -np.sort(-left, axis=1)[:, :5], rtol=1e-4, atol=1e-4)
 
 
+@pytest.mark.parametrize("share", [0.0, 0.05, 0.5, 1.0])
+def test_only_allowed_items_come(share: float) -> None:
+    scan, vectors, codes = made(items=200, levels=2, size=3)  # many ties
+    queries = np.random.default_rng(1).standard_normal((3, 2, 3)).astype(np.float32)
+    allowed = np.random.default_rng(2).random(201) < share
+    gone = Histories.of([np.flatnonzero(allowed[1:])[:5] + 1, [7, 7, 9], []])
+    found = scan.search(queries, 20, exclude=gone, allowed=allowed)
+    left = np.where(allowed[1:], written_out(vectors, codes, queries), -np.inf)
+    for row in range(3):
+        left[row, gone.row(row) - 1] = -np.inf
+    expected = np.lexsort((np.broadcast_to(tie_order(200)[1:], left.shape), -left.astype(np.float32)), axis=-1)[:, :20]
+    best = np.take_along_axis(left, expected, axis=1)
+    np.testing.assert_allclose(found.scores, best, rtol=1e-4, atol=1e-4)
+    assert ((found.items == 0) == np.isneginf(best)).all()
+    assert all(allowed[row[row > 0]].all() and len(set(row[row > 0])) == (row > 0).sum() for row in found.items)
+
+
+def test_a_mask_that_changes_is_seen() -> None:
+    scan, *_ = made(items=20)
+    queries, allowed = np.ones((1, 4, 3), np.float32), np.zeros(21, bool)
+    for item in (3, 8):
+        allowed[:] = False
+        allowed[item] = True
+        assert scan.search(queries, 2, allowed=allowed).items.tolist() == [[item, 0]]
+
+
 def test_no_queries() -> None:
     assert made()[0].search(np.zeros((0, 4, 3), np.float32), 3).items.shape == (0, 3)
 

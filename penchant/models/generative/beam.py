@@ -1,14 +1,19 @@
 """Batched beam search over the code trie: no Python over rows, beams or items, and every result is a real item.
 
-Excluded items are taken out while decoding: a prefix is closed once all items below it are excluded. So with a beam
-of w, w items come back whenever w are allowed (a beam only ever holds prefixes that still lead somewhere).
+Items that may not come back are taken out while decoding (``beam_filters``), so a beam holds only prefixes that lead
+somewhere: with a beam of w, w items come back whenever there are w.
 
-Letters: B rows, w beam, W width, L levels, M nodes of the trie, E edges out of a beam.
+How children are found and laid out (``Children``) is shared by all searches; they differ in which children they keep. The
+searches with other rules, and the one that goes on until it is exact, are in ``decoding``, ``sampled`` and ``diverse``.
+
+Letters: B rows, w beam, L levels, K_l codes of level l, M nodes of the trie, E children, N items.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 import torch
@@ -18,9 +23,12 @@ from torch.nn import functional as F
 from penchant.contracts import TopK
 from penchant.data.histories import Histories
 from penchant.items.trie import CodeTrie
+from penchant.models.generative.beam_filters import ClosedPrefixes
 
-#: Log-probabilities of the codes of the next level: codes chosen so far int64[B, w, l] -> float32[B, w, K_l].
+#: Log-probabilities of the codes of the next level, all finite: codes chosen so far int64[B, w, l] -> float32[B, w, K_l].
 LevelLogProbs = Callable[[Tensor], Tensor]
+#: Whether nothing may come back below (row, node) pairs: rows int64[E], nodes int64[E] -> bool[E].
+Closed = Callable[[Tensor, Tensor], Tensor]
 
 
 class TrieTensors:
@@ -28,38 +36,135 @@ class TrieTensors:
 
     def __init__(self, trie: CodeTrie) -> None:
         self.trie, self.levels, self.first_leaf = trie, trie.levels, trie.first_leaf
+        self.largest_code = int(trie.codes.max())
         self.offsets = torch.from_numpy(trie.offsets)
         self.codes = torch.from_numpy(trie.codes)
         self.leaf_items = torch.from_numpy(trie.leaf_items)
 
+    def items_at(self, nodes: Tensor, scores: Tensor) -> Tensor:
+        """int64[...], the items of leaves int64[...]; 0 where the score is ``-inf``."""
+        items = self.leaf_items[(nodes - self.first_leaf).clamp_(min=0)].long()
+        return items.masked_fill(torch.isneginf(scores), 0)
 
-class ClosedPrefixes:
-    """Which (row, node) pairs have nothing left below them.
 
-    Args:
-        trie: The trie.
-        exclude: B rows of excluded items.
+@dataclass(frozen=True)
+class Beams:
+    """Prefixes that a search holds.
+
+    Attributes:
+        nodes: int64[B, w].
+        scores: float32[B, w], their log-probabilities; ``-inf`` where there is no prefix.
+        chosen: int64[B, w, l], their codes.
     """
 
-    def __init__(self, trie: CodeTrie, exclude: Histories) -> None:
-        pairs = np.unique(exclude.rows * (trie.num_items + 1) + exclude.items)
-        rows, items = np.divmod(pairs, trie.num_items + 1)
-        keys, excluded = np.unique(rows[:, None] * trie.num_nodes + trie.path(items), return_counts=True)
-        self.keys = torch.from_numpy(keys[excluded == trie.items_below(keys % trie.num_nodes)])
-        self.num_nodes = trie.num_nodes
+    nodes: Tensor
+    scores: Tensor
+    chosen: Tensor
 
-    def __call__(self, rows: Tensor, nodes: Tensor) -> Tensor:
-        """bool[E], whether each (row, node) is closed."""
-        if not len(self.keys):
-            return torch.zeros_like(nodes, dtype=torch.bool)
-        wanted = rows * self.num_nodes + nodes
-        place = torch.searchsorted(self.keys, wanted).clamp_(max=len(self.keys) - 1)
-        return self.keys[place] == wanted
+    @classmethod
+    def roots(cls, rows: int) -> Beams:
+        """One empty prefix a row."""
+        return cls(torch.zeros(rows, 1, dtype=torch.long), torch.zeros(rows, 1), torch.zeros(rows, 1, 0, dtype=torch.long))
+
+
+class Children:
+    """The open children of all beams, in a table with the children of a row side by side: one top-k serves all rows.
+
+    Args:
+        trie: Of all items.
+        beams: Of B rows.
+        log_probs: float32[B, w, K_l], of the codes that may follow.
+        closed: Children to be left out.
+        floor: float32[B]; children of a lower score are left out.
+
+    Attributes:
+        parents: int64[E], the flat beam (row * w + beam) of each child.
+        codes: int64[E].
+        nodes: int64[E].
+        log_probs: float32[E], of each child's code after its parent.
+        scores: float32[E], log-probabilities of the prefixes.
+    """
+
+    def __init__(
+        self, trie: TrieTensors, beams: Beams, log_probs: Tensor, closed: Closed | None = None, floor: Tensor | None = None
+    ) -> None:
+        rows, width = beams.nodes.shape
+        self.beams, starts = beams, trie.offsets[beams.nodes].long()
+        counts = (trie.offsets[beams.nodes + 1] - starts).masked_fill_(torch.isneginf(beams.scores), 0).view(-1)
+        parents = torch.repeat_interleave(counts)
+        nodes = torch.arange(1, len(parents) + 1) + (starts.view(-1) - counts.cumsum(0) + counts)[parents]
+        if closed is not None:
+            shut = closed(parents // width, nodes)
+            if bool(shut.any()):
+                left = torch.nonzero(~shut)[:, 0]
+                parents, nodes = parents[left], nodes[left]
+        codes = trie.codes[nodes - 1].long()
+        steps = log_probs.reshape(-1, log_probs.shape[-1])[parents, codes]
+        scores = beams.scores.reshape(-1)[parents] + steps
+        if floor is not None:
+            left = torch.nonzero(scores >= floor[parents // width])[:, 0]
+            parents, nodes, codes, steps, scores = (one[left] for one in (parents, nodes, codes, steps, scores))
+        self.parents, self.codes, self.nodes, self.log_probs, self.scores = parents, codes, nodes, steps, scores
+        self.place: Tensor | None = None  # int64[E], where the children stand in the flat table
+        self.shape = 1, len(parents)
+        if rows != 1 or not len(parents):  # else the children of the only row are the table
+            row_counts = torch.bincount(parents // width, minlength=rows)
+            self.shape = rows, max(1, int(row_counts.max())) if rows else 1
+            starts = self.shape[1] * torch.arange(rows) - row_counts.cumsum(0) + row_counts
+            self.place = torch.arange(len(parents)) + starts[parents // width]
+
+    def table(self, values: Tensor) -> Tensor:
+        """[B, C] of values [E] of the children, ``-inf`` (0 if integers) where a row has fewer than C of them."""
+        if self.place is None:
+            return values[None]
+        empty = -torch.inf if values.is_floating_point() else 0
+        return values.new_full((self.shape[0] * self.shape[1],), empty).index_copy_(0, self.place, values).view(self.shape)
+
+    def keep(self, best: Tensor, scores: Tensor) -> Beams:
+        """The children at the places int64[B, w] of the table, as beams of these scores float32[B, w]."""
+        if not len(self.nodes):
+            return Beams(torch.zeros_like(best), scores, best.new_zeros(*best.shape, self.beams.chosen.shape[2] + 1))
+        picked = self.index.gather(1, best)
+        chosen = torch.cat([self.beams.chosen.flatten(0, 1)[self.parents[picked]], self.codes[picked][..., None]], dim=-1)
+        return Beams(self.nodes[picked], scores, chosen)
+
+    @cached_property
+    def index(self) -> Tensor:
+        """int64[B, C], which child stands at each place of the table."""
+        return self.table(torch.arange(len(self.scores)))
+
+
+@dataclass(frozen=True)
+class Found:
+    """What a beam search found.
+
+    Attributes:
+        items: int64[B, w], best first; 0 where none is left.
+        scores: float32[B, w], their log-probabilities; ``-inf`` where none is left.
+        bound: float32[B], the highest score of a prefix that was dropped. As log-probabilities only fall along a path, no
+            item that is not among ``items`` has a higher one.
+    """
+
+    items: Tensor
+    scores: Tensor
+    bound: Tensor
+
+    def certified(self, k: int) -> Tensor:
+        """bool[B], whether the first k items of a row are exactly its k best."""
+        # A list of fewer places is that short because nothing was dropped.
+        return (self.scores[:, min(k, self.scores.shape[1]) - 1] >= self.bound) | torch.isneginf(self.bound)
 
 
 def beam_search(
-    trie: TrieTensors, rows: int, log_probs: LevelLogProbs, *, width: int, exclude: Histories | None = None
-) -> tuple[Tensor, Tensor]:
+    trie: TrieTensors,
+    rows: int,
+    log_probs: LevelLogProbs,
+    *,
+    width: int,
+    exclude: Histories | None = None,
+    allowed: Tensor | None = None,
+    floor: Tensor | None = None,
+) -> Found:
     """The most probable items of each row, as far as a beam of ``width`` finds them.
 
     Args:
@@ -68,50 +173,23 @@ def beam_search(
         log_probs: Of the codes of a level after the codes chosen so far.
         width: Prefixes kept a level.
         exclude: B rows of items that must not come back.
-
-    Returns:
-        items int64[B, w] best first (0 where none is left) and their log-probabilities float32[B, w] (``-inf`` there).
+        allowed: bool[N + 1], items that may come back in any row; None: all.
+        floor: float32[B], scores below which nothing is wanted; what is dropped because of it does not count for the bound.
     """
-    closed = ClosedPrefixes(trie.trie, exclude) if exclude is not None and exclude.num_events else None
-    nodes = torch.zeros(rows, 1, dtype=torch.long)
-    scores = torch.zeros(rows, 1)
-    chosen = torch.zeros(rows, 1, 0, dtype=torch.long)
-    for level in range(trie.levels):
-        per_code = log_probs(chosen)
-        starts = trie.offsets[nodes].long()
-        counts = trie.offsets[nodes + 1] - starts
-        counts = counts.masked_fill(torch.isneginf(scores), 0)
-        flat_counts = counts.view(-1)
-        beam_of_edge = torch.repeat_interleave(torch.arange(len(flat_counts)), flat_counts)
-        within_beam = torch.arange(len(beam_of_edge)) - (flat_counts.cumsum(0) - flat_counts)[beam_of_edge]
-        edges = starts.view(-1)[beam_of_edge] + within_beam
-        if not len(edges):  # everything is excluded for every row
-            return torch.zeros(rows, nodes.shape[1], dtype=torch.long), torch.full((rows, nodes.shape[1]), -torch.inf)
-        codes = trie.codes[edges].long()
-        edge_scores = scores.view(-1)[beam_of_edge] + per_code.view(-1, per_code.shape[-1])[beam_of_edge, codes]
-        row_of_edge = beam_of_edge // nodes.shape[1]
-        if closed is not None:
-            edge_scores = edge_scores.masked_fill(closed(row_of_edge, edges + 1), -torch.inf)
-        # Edges of a row side by side, so that one top-k serves all rows.
-        row_counts = counts.sum(dim=1)
-        longest = max(1, int(row_counts.max())) if rows else 1
-        place = row_of_edge * longest + torch.arange(len(edges)) - (row_counts.cumsum(0) - row_counts)[row_of_edge]
-        table = torch.full((rows * longest,), -torch.inf)
-        table[place] = edge_scores
-        index = torch.zeros(rows * longest, dtype=torch.long)
-        index[place] = torch.arange(len(edges))
-        scores, best = table.view(rows, longest).topk(min(width, longest), dim=1)
-        picked = index.view(rows, longest).gather(1, best)
-        nodes = edges[picked] + 1
-        if level + 1 < trie.levels:
-            parents = beam_of_edge[picked]
-            chosen = torch.cat([chosen.flatten(0, 1)[parents], codes[picked][..., None]], dim=-1)
-    items = trie.leaf_items[(nodes - trie.first_leaf).clamp_(min=0)].long()
-    return items.masked_fill(torch.isneginf(scores), 0), scores
+    closed = ClosedPrefixes.of(trie.trie, exclude, allowed)
+    beams, bound = Beams.roots(rows), torch.full((rows,), -torch.inf)
+    for _ in range(trie.levels):
+        children = Children(trie, beams, log_probs(beams.chosen), closed, floor)
+        scores, best = children.table(children.scores).topk(min(width + 1, children.shape[1]), dim=1)
+        if scores.shape[1] > width:
+            bound = torch.maximum(bound, scores[:, width])
+        beams = children.keep(best[:, :width], scores[:, :width])
+    return Found(trie.items_at(beams.nodes, beams.scores), beams.scores, bound)
 
 
 def listed(items: Tensor, scores: Tensor, k: int) -> TopK:
-    """The first k of items int64[B, w] and their scores, filled up where w < k."""
+    """The first k of items int64[B, w] and their scores, best first, filled up where w < k."""
     missing = max(0, k - items.shape[1])
-    items, scores = F.pad(items[:, :k], (0, missing)), F.pad(scores[:, :k], (0, missing), value=-torch.inf)
+    scores, order = scores[:, :k].sort(dim=1, descending=True, stable=True)  # some searches have an order of their own
+    items, scores = F.pad(items[:, :k].gather(1, order), (0, missing)), F.pad(scores, (0, missing), value=-torch.inf)
     return TopK(items.numpy().astype(np.int32), scores.numpy().astype(np.float32))

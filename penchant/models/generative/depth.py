@@ -8,6 +8,7 @@ Letters: B rows, P positions, W width, N items, L levels, K_l codes of level l, 
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Literal
 
 import numpy as np
@@ -19,9 +20,11 @@ from torch.nn import functional as F
 from penchant.core.settings import Settings
 from penchant.data.histories import Histories
 from penchant.items.trie import CodeTrie
-from penchant.models.generative.beam import TrieTensors, beam_search
+from penchant.models.generative.beam import LevelLogProbs, TrieTensors
+from penchant.models.generative.decoding import Plain, Search, Task
 from penchant.models.generative.head import CodeHead
 from penchant.models.generative.tokens import CodeEmbedding
+from penchant.nn.kept import Kept
 from penchant.objectives.softmax import Objective
 
 
@@ -39,7 +42,7 @@ class DepthSettings(Settings):
         return DepthHead(codes, width, self, embedding=embedding, dropout=dropout)
 
 
-class DepthHead(CodeHead):
+class DepthHead(Kept, CodeHead):
     """Scores the codes of each level by the cosine of a level state and the codes' embeddings.
 
     Args:
@@ -86,29 +89,44 @@ class DepthHead(CodeHead):
         """All items, exhaustively: what a beam as wide as the catalogue finds."""
         return self._teacher_forced(states, self.codes.long()[None])
 
-    def best(self, states: Tensor, places: int, exclude: Histories | None = None) -> tuple[Tensor, Tensor]:
-        """By beam search; see ``beam_search``."""
-        width = min(max(self.settings.beam, places), self.num_items)
-        states = states[:, None]
+    @torch.no_grad()
+    def best(
+        self,
+        states: Tensor,
+        places: int,
+        exclude: Histories | None = None,
+        allowed: Tensor | None = None,
+        *,
+        search: Search | None = None,
+    ) -> tuple[Tensor, Tensor]:
+        """By the search that is asked for, beam search by default; items come in its order."""
+        tables, states = self.kept(self._tables), states[:, None]
 
-        def level(chosen: Tensor) -> Tensor:
-            return self.log_probs(states, self.embedding.first(chosen).sum(dim=-2), chosen.shape[-1])
+        def log_probs(rows: Tensor | slice) -> LevelLogProbs:
+            asked = states[rows]
+            return lambda chosen: self.log_probs(asked, self.embedding.first(chosen).sum(dim=-2), chosen.shape[-1], tables)
 
-        return beam_search(self.trie, len(states), level, width=width, exclude=exclude)
+        return (search or Plain(self.settings.beam))(Task(self.trie, len(states), log_probs, exclude, allowed), places)
 
     def level_states(self, states: Tensor, prefixes: Tensor, level: Tensor) -> Tensor:
         """[..., W] unit vectors from states and prefix sums [..., W] at ``level`` (int64, broadcast)."""
         x = states + self.from_prefix(prefixes) + self.depth(level)
         return F.normalize(x + self.part(self.norm(x)), dim=-1)
 
-    def logits(self, found: Tensor, level: int) -> Tensor:
-        """[..., W] unit level states -> [..., K_l]."""
-        return found @ F.normalize(self.embedding.level(level), dim=-1).T / self.settings.temperature
+    def logits(self, found: Tensor, level: int, tables: Sequence[Tensor] | None = None) -> Tensor:
+        """[..., W] unit level states -> [..., K_l]. ``tables``: unit vectors of the codes [W, K_l] of each level, if they are at hand."""
+        return found @ (self._table(level) if tables is None else tables[level]) / self.settings.temperature
 
-    def log_probs(self, states: Tensor, prefixes: Tensor, level: int) -> Tensor:
+    def log_probs(self, states: Tensor, prefixes: Tensor, level: int, tables: Sequence[Tensor] | None = None) -> Tensor:
         """float32[..., K_l], log-probabilities of the codes of one level."""
         at = torch.tensor(level, device=states.device)
-        return self.logits(self.level_states(states, prefixes, at), level).float().log_softmax(dim=-1)
+        return self.logits(self.level_states(states, prefixes, at), level, tables).float().log_softmax(dim=-1)
+
+    def _table(self, level: int) -> Tensor:
+        return F.normalize(self.embedding.level(level), dim=-1).T
+
+    def _tables(self) -> list[Tensor]:
+        return [self._table(level).contiguous() for level in range(len(self.sizes))]
 
     def _teacher_forced(self, states: Tensor, codes: Tensor) -> Tensor:
         """float32[B, C] for codes int64[B, C, L], or int64[1, C, L] for all rows alike."""

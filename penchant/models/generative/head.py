@@ -52,8 +52,14 @@ class CodeHead(nn.Module, ABC):
         """float32[B, N + 1], the log-probabilities of all items' codes, one by one; column 0 means nothing."""
 
     @abstractmethod
-    def best(self, states: Tensor, places: int, exclude: Histories | None = None) -> tuple[Tensor, Tensor]:
-        """The items that the head finds best, at most ``places`` of them.
+    def best(self, states: Tensor, places: int, exclude: Histories | None = None, allowed: Tensor | None = None) -> tuple[Tensor, Tensor]:
+        """The items that the head finds best, at most ``places`` of them, and so many whenever a row may be given them.
+
+        Args:
+            states: [B, W].
+            places: Items a row.
+            exclude: B rows of items that must not come back.
+            allowed: bool[N + 1], items that may come back in any row; None: all.
 
         Returns:
             Items int64[B, w], best first (0 where none is left), and their log-probabilities float32[B, w] (``-inf`` there).

@@ -149,12 +149,13 @@ class ParallelHead(Kept, CodeHead):
         return F.embedding_bag(places, levels.flatten(1).T.contiguous(), mode="sum").T.contiguous()
 
     @torch.no_grad()
-    def best(self, states: Tensor, places: int, exclude: Histories | None = None) -> tuple[Tensor, Tensor]:
+    def best(self, states: Tensor, places: int, exclude: Histories | None = None, allowed: Tensor | None = None) -> tuple[Tensor, Tensor]:
         """Exactly the best, by a scan of the catalogue's codes."""
         places = min(places, self.num_items)
         queries = self.queries(states).float()
         constant = self.logits(queries).logsumexp(dim=-1).sum(dim=-1, keepdim=True)
-        found = self.kept(self._scan).search((queries * self.scale).numpy(), places, exclude=exclude)
+        mask = None if allowed is None else allowed.numpy()
+        found = self.kept(self._scan).search((queries * self.scale).numpy(), places, exclude=exclude, allowed=mask)
         return torch.from_numpy(found.items).long(), torch.from_numpy(found.scores) - constant
 
     def _scan(self) -> ProductScan:

@@ -28,9 +28,13 @@ def learnt_codes(model: Tandem, quantiser: Quantiser) -> np.ndarray:
 
     The quantiser is fitted to the items with training events; the others are encoded from their content alone.
     """
-    with torch.no_grad():
-        vectors = NormalisedTable(model.tokens).all().float().numpy()
-    return codes_of(vectors, model.tokens.counts.numpy(), quantiser)
+    return codes_of(item_vectors(model), model.tokens.counts.numpy(), quantiser)
+
+
+@torch.no_grad()
+def item_vectors(model: Tandem) -> np.ndarray:
+    """float32[N + 1, W], unit item vectors of a trained network."""
+    return NormalisedTable(model.tokens).all().float().numpy()
 
 
 def codes_of(vectors: np.ndarray, counts: np.ndarray, quantiser: Quantiser) -> np.ndarray:

@@ -6,8 +6,9 @@ Letters: B rows, N items, C candidates, k places.
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
-from typing import Self
+from typing import Self, cast
 
 import numpy as np
 import torch
@@ -18,6 +19,9 @@ from penchant.core.artifacts import read_artifact, write_artifact
 from penchant.core.errors import require
 from penchant.data.histories import Histories
 from penchant.models.generative.beam import listed
+from penchant.models.generative.beam_filters import allowed_items
+from penchant.models.generative.decoding import Search
+from penchant.models.generative.depth import DepthHead
 from penchant.models.generative.tandem import Tandem
 from penchant.ranking import blocks_of, check_request, exclude_, join, tie_order, top_k
 
@@ -36,13 +40,31 @@ class CodeRetriever:
     def __init__(self, model: Tandem) -> None:
         self.model, self.num_items = model, model.num_items
 
-    def recommend(self, histories: Histories, k: int, *, exclude: Histories | None = None) -> TopK:
-        """The k most probable generated items a row; scores are log-probabilities."""
-        return _in_blocks(self.model, histories, k, exclude, self._block)
+    def recommend(
+        self,
+        histories: Histories,
+        k: int,
+        *,
+        exclude: Histories | None = None,
+        allowed: np.ndarray | None = None,
+        search: Search | None = None,
+    ) -> TopK:
+        """The k most probable generated items a row; scores are log-probabilities.
 
-    def _block(self, states: Tensor, k: int, exclude: Histories | None) -> TopK:
-        items, scores = self.model.code_head.best(states, k, exclude)
-        return listed(items, scores, k)
+        Args:
+            allowed: bool[N + 1], items that may come back in any row; None: all.
+            search: Of a depth head, which decodes by beam search by default. What it finds is listed best first.
+
+        Raises:
+            InputError: See ``Retriever``; or ``allowed`` has another shape, or a search is given to a head that has none.
+        """
+        head = self.model.code_head
+        find = head.best
+        if search is not None:
+            decodes = isinstance(head, DepthHead)
+            require(decodes, f"a search for {type(head).__name__}", "only a depth head decodes by one", "leave it out")
+            find = partial(cast(DepthHead, head).best, search=search)
+        return _in_blocks(self.model, histories, k, exclude, allowed, lambda states, *left_out: listed(*find(states, k, *left_out), k))
 
     def save(self, folder: Path) -> None:
         """Write the model."""
@@ -72,18 +94,27 @@ class TandemRetriever:
         require(width >= 1, f"width={width}", "each head gives at least one candidate", "pass width>=1")
         self.model, self.width, self.weight, self.num_items = model, width, weight, model.num_items
 
-    def recommend(self, histories: Histories, k: int, *, exclude: Histories | None = None) -> TopK:
-        """The k best items a row among those that either head found."""
-        return _in_blocks(self.model, histories, k, exclude, self._block)
+    def recommend(self, histories: Histories, k: int, *, exclude: Histories | None = None, allowed: np.ndarray | None = None) -> TopK:
+        """The k best items a row among those that either head found.
 
-    def _block(self, states: Tensor, k: int, exclude: Histories | None) -> TopK:
+        Args:
+            allowed: bool[N + 1], items that may come back in any row; None: all.
+
+        Raises:
+            InputError: See ``Retriever``; or ``allowed`` has another shape.
+        """
+        return _in_blocks(self.model, histories, k, exclude, allowed, lambda states, *left_out: self._block(states, k, *left_out))
+
+    def _block(self, states: Tensor, k: int, exclude: Histories | None, allowed: Tensor | None) -> TopK:
         logits = self.model.score_states(states)
         logits[:, 0] = -torch.inf  # the padding takes no part in the softmax
         chances = exclude_(logits.log_softmax(dim=1), exclude)
+        if allowed is not None:
+            chances.masked_fill_(~allowed, -torch.inf)
         if self.weight == 0:  # then the code head changes nothing
             return top_k(chances, k)
         count = min(max(self.width, k), self.num_items)
-        generated, _ = self.model.code_head.best(states, count, exclude)
+        generated, _ = self.model.code_head.best(states, count, exclude, allowed)
         candidates = torch.cat([generated, torch.from_numpy(top_k(chances, count).items).long()], dim=1)
         codes = self.model.code_head.chances(states, candidates)
         scores = chances.gather(1, candidates) + self.weight * codes
@@ -103,14 +134,19 @@ class TandemRetriever:
 
 @torch.no_grad()
 def _in_blocks(
-    model: Tandem, histories: Histories, k: int, exclude: Histories | None, one: Callable[[Tensor, int, Histories | None], TopK]
+    model: Tandem,
+    histories: Histories,
+    k: int,
+    exclude: Histories | None,
+    allowed: np.ndarray | None,
+    one: Callable[[Tensor, Histories | None, Tensor | None], TopK],
 ) -> TopK:
     check_request(histories, k, model.num_items, exclude)
-    states = model.states(histories)
+    open_items, states = allowed_items(allowed, model.num_items), model.states(histories)
     blocks = []
     for block in blocks_of(len(histories), model.num_items, most=ROWS):
         rows = np.arange(block.start, block.stop)
-        blocks.append(one(states[block], k, None if exclude is None else exclude.take(rows)))
+        blocks.append(one(states[block], None if exclude is None else exclude.take(rows), open_items))
     return join(blocks, k)
 
 

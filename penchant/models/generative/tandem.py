@@ -25,7 +25,8 @@ from penchant.core.settings import Settings
 from penchant.data.batches import Batch
 from penchant.data.clock import gaps
 from penchant.data.schema import ACTIONS
-from penchant.models.generative.depth import DepthSettings
+from penchant.models.generative.depth import DepthHead, DepthSettings
+from penchant.models.generative.masked import MaskedSettings
 from penchant.models.generative.parallel import ParallelSettings
 from penchant.models.generative.tokens import ItemTokens, NormalisedTable
 from penchant.models.sequence.retriever import SequenceRetriever
@@ -51,8 +52,9 @@ class TandemSettings(Settings):
     gate_halfway: float = Field(default=2.0, gt=0, description="training events at which the ID embedding counts half")
     temperature: float = Field(default=0.07, gt=0, description="of the dense head's cosines")
     dense_weight: float = Field(default=1.0, ge=0, description="weight of the dense head's loss")
-    code_head: DepthSettings | ParallelSettings = Field(default=DepthSettings(), discriminator="kind")
+    code_head: DepthSettings | ParallelSettings | MaskedSettings = Field(default=DepthSettings(), discriminator="kind")
     code_weight: float = Field(default=0.5, ge=0, description="weight of the code head's loss")
+    tree_head: DepthSettings | None = Field(default=None, description="of a head along the tree of codes that stayed after `recode`")
 
 
 class Tandem(Kept, SequenceRetriever[TandemSettings]):
@@ -102,6 +104,15 @@ class Tandem(Kept, SequenceRetriever[TandemSettings]):
             with_codes=settings.with_codes,
             with_vectors=settings.with_vectors,
         )
+        seen = torch.from_numpy(np.flatnonzero(np.asarray(counts)[1:] > 0) + 1)
+        rows = torch.cat([torch.zeros(1, dtype=torch.long), seen if len(seen) else torch.arange(1, len(codes))])
+        #: int64[M + 1], what the dense loss ranks: items with training events. The others would only ever be negatives there,
+        #: and so would learn that nobody wants them.
+        self.register_buffer("ranked", rows, persistent=False)
+        self.ranked: Tensor
+        place = torch.zeros(len(codes), dtype=torch.long).index_put((rows,), torch.arange(len(rows)))
+        self.register_buffer("place", place, persistent=False)  # int64[N + 1], where each item stands among them
+        self.place: Tensor
         self.actions = nn.Embedding(len(ACTIONS), settings.width)
         self.gaps = nn.Embedding(GAP_BUCKETS, settings.width)
         self.positions = nn.Embedding(settings.max_len, settings.width)
@@ -118,12 +129,22 @@ class Tandem(Kept, SequenceRetriever[TandemSettings]):
             dropout=settings.dropout,
             objective=code_objective,
         )
+        self.tree_head = None if settings.tree_head is None else self._tree_head(codes, settings.tree_head)
         init_normal(self)
 
+    def _tree_head(self, codes: np.ndarray, settings: DepthSettings) -> DepthHead:
+        return DepthHead(codes, self.settings.width, settings, embedding=self.tokens.embedding, dropout=self.settings.dropout)
+
     def recode(self, codes: np.ndarray, settings: DepthSettings | ParallelSettings, *, objective: Objective | None = None) -> None:
-        """Put an untrained code head over other codes int32[N + 1, L'] in place of the present one."""
+        """Put an untrained code head over other codes int32[N + 1, L'] in place of the present one.
+
+        A depth head over the item space's codes stays, as ``tree_head``: it still generates along their tree.
+        """
         require(len(codes) == self.num_items + 1, f"{len(codes)} codes", f"there are {self.num_items} items and padding", "pass N + 1 rows")
-        self.settings = self.settings.but(code_head=settings)
+        if isinstance(self.code_head, DepthHead):
+            self.tree_head = self.code_head
+        tree = None if self.tree_head is None else self.tree_head.settings
+        self.settings = self.settings.but(code_head=settings, tree_head=tree)
         self.code_head = settings.make(codes, self.settings.width, embedding=None, dropout=self.settings.dropout, objective=objective)
         init_normal(self.code_head)
 
@@ -139,11 +160,11 @@ class Tandem(Kept, SequenceRetriever[TandemSettings]):
 
     def loss(self, batch: Batch) -> Losses:
         """Dense and code loss over all steps that have a target; a head of weight 0 is not computed."""
-        settings, has = self.settings, batch.targets > 0
+        settings, has = self.settings, self.place[batch.targets] > 0
         states, targets = self.encode(batch)[has], batch.targets[has]
         total, terms = states.new_zeros(()), {}
         if settings.dense_weight > 0:
-            dense = self.objective(F.normalize(states, dim=-1), targets, NormalisedTable(self.tokens))
+            dense = self.objective(F.normalize(states, dim=-1), self.place[targets], NormalisedTable(self.tokens, self.ranked))
             total, terms["next_item"] = total + settings.dense_weight * dense, dense.detach()
         if settings.code_weight > 0:
             codes = self.code_head.loss(states, targets)

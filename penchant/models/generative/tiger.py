@@ -23,7 +23,10 @@ from penchant.core.settings import Settings
 from penchant.data.batches import Batch, collate
 from penchant.data.histories import Histories
 from penchant.items.trie import CodeTrie
-from penchant.models.generative.beam import TrieTensors, beam_search, listed
+from penchant.models.generative.beam import LevelLogProbs, TrieTensors, listed
+from penchant.models.generative.beam_filters import allowed_items
+from penchant.models.generative.decoding import Plain, Search, Task
+from penchant.models.generative.free_beam import Free
 from penchant.models.generative.tokens import CodeEmbedding, compact
 from penchant.nn.dropout import Dropout
 from penchant.nn.encoder_decoder import DecoderBlock, EncoderBlock
@@ -44,6 +47,7 @@ class TigerSettings(Settings):
     dropout: float = Field(default=0.1, ge=0, lt=1)
     max_len: int = Field(default=21, ge=2, description="longest window: items, and the start token")
     beam: int = Field(default=50, ge=1, description="prefixes kept a level; a longer list widens it")
+    constrained: bool = Field(default=True, description="whether beams keep to prefixes of items; else others are dropped after decoding")
     prefix_weight: float = Field(default=0.0, ge=0, description="weight of the loss of prefixes (APAO)")
     prefix_negatives: int = Field(default=0, ge=0, description="items that prefixes are set against; each costs a pass of the decoder")
     prefix_focus: float = Field(default=0.0, ge=0, description="how much more the worst prefix counts")
@@ -140,25 +144,49 @@ class Tiger(nn.Module):
         return torch.cat(found, dim=-1).view(rows, steps, many, self.levels)
 
     @torch.no_grad()
-    def recommend(self, histories: Histories, k: int, *, exclude: Histories | None = None) -> TopK:
-        """The k most probable generated items a row; scores are log-probabilities of their codes."""
+    def recommend(
+        self,
+        histories: Histories,
+        k: int,
+        *,
+        exclude: Histories | None = None,
+        allowed: np.ndarray | None = None,
+        search: Search | None = None,
+    ) -> TopK:
+        """The k most probable generated items a row; scores are log-probabilities of their codes.
+
+        Args:
+            allowed: bool[N + 1], items that may come back in any row; None: all.
+            search: Beam search by default. What it finds is listed best first.
+
+        Raises:
+            InputError: See ``Retriever``; or ``allowed`` has another shape.
+        """
         check_request(histories, k, self.num_items, exclude)
-        blocks = []
+        open_items, blocks = allowed_items(allowed, self.num_items), []
         for block in blocks_of(len(histories), 1, most=ROWS):
             rows = np.arange(block.start, block.stop)
-            blocks.append(self._best(histories.take(rows), k, None if exclude is None else exclude.take(rows)))
+            task = self._task(histories.take(rows), None if exclude is None else exclude.take(rows), open_items)
+            blocks.append(listed(*(search or self._search)(task, k), k))
         return join(blocks, k)
 
-    def _best(self, histories: Histories, k: int, exclude: Histories | None) -> TopK:
+    @property
+    def _search(self) -> Search:
+        return Plain(self.settings.beam) if self.settings.constrained else Free(self.codes, self.settings.beam)
+
+    def _task(self, histories: Histories, exclude: Histories | None, allowed: Tensor | None) -> Task:
         newest, remembered, seen = self._memory(histories)
 
-        def level(chosen: Tensor) -> Tensor:
-            mask = seen.expand(-1, chosen.shape[1] * (chosen.shape[2] + 1), -1)
-            return self._log_probs(self.decode(newest, chosen, remembered, mask[:, None])[:, :, -1], chosen.shape[2])
+        def log_probs(rows: Tensor | slice) -> LevelLogProbs:
+            state, known, padding = newest[rows], [(keys[rows], values[rows]) for keys, values in remembered], seen[rows]
 
-        width = min(max(self.settings.beam, k), self.num_items)
-        items, scores = beam_search(self.trie, len(histories), level, width=width, exclude=exclude)
-        return listed(items, scores, k)
+            def of_level(chosen: Tensor) -> Tensor:
+                mask = padding.expand(-1, chosen.shape[1] * (chosen.shape[2] + 1), -1)
+                return self._log_probs(self.decode(state, chosen, known, mask[:, None])[:, :, -1], chosen.shape[2])
+
+            return of_level
+
+        return Task(self.trie, len(histories), log_probs, exclude, allowed)
 
     def _memory(self, histories: Histories) -> tuple[Tensor, list[tuple[Tensor, Tensor]], Tensor]:
         """The newest item's states [B, 1, W], keys and values, and bool[B, 1, S], which of them are no padding."""

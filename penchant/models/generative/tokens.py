@@ -113,15 +113,20 @@ class ItemTokens(nn.Module):
 
 
 class NormalisedTable:
-    """Unit vectors of items, for the dense head's cosines."""
+    """Unit vectors of items, for the dense head's cosines.
 
-    def __init__(self, tokens: ItemTokens) -> None:
-        self.tokens = tokens
+    Args:
+        tokens: Of all items.
+        rows: int64[M + 1], the items of the table, row 0 being padding; None: all.
+    """
+
+    def __init__(self, tokens: ItemTokens, rows: Tensor | None = None) -> None:
+        self.tokens, self.rows = tokens, rows
 
     def all(self) -> Tensor:
-        """[N + 1, W]."""
-        return F.normalize(self.tokens.all(), dim=-1)
+        """[M + 1, W]."""
+        return F.normalize(self.tokens.all() if self.rows is None else self.tokens.some(self.rows), dim=-1)
 
     def some(self, items: Tensor) -> Tensor:
-        """[..., W]."""
-        return F.normalize(self.tokens.some(items), dim=-1)
+        """[..., W] of items, which are counted as the rows of the table are."""
+        return F.normalize(self.tokens.some(items if self.rows is None else self.rows[items]), dim=-1)

@@ -14,6 +14,7 @@ from penchant.data.histories import Histories
 from penchant.models.generative.parallel import CodeTable, ParallelHead, ParallelSettings
 from penchant.models.generative.tokens import CodeEmbedding
 from penchant.ranking import exclude_, top_k
+from tests.models.generative.worlds import check_lists, left_out, may_come
 
 KINDS = [ParallelSettings(), ParallelSettings(part=3), ParallelSettings(part=4, over_items=True, temperature=0.1)]
 
@@ -51,6 +52,18 @@ def test_the_scan_finds_what_exhaustive_scoring_ranks_first(
         for place, item in enumerate(found[row].tolist()):  # another item only where both score alike
             same = item == exact.items[row, place]
             assert same or abs(float(every[row, item]) - exact.scores[row, place]) < 1e-3
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_only_allowed_items_are_scanned(kind: ParallelSettings) -> None:
+    made = head(kind, items=80)
+    states = torch.randn(4, 8)
+    for seed in range(4):
+        exclude, allowed = left_out(seed, 80, 4)
+        found, scores = made.best(states, 15, exclude, torch.from_numpy(allowed))
+        check_lists(found.numpy(), scores.numpy(), may_come(exclude, allowed), 15)
+        every = exclude_(made.score(states), exclude).masked_fill(~torch.from_numpy(allowed), -torch.inf)
+        torch.testing.assert_close(scores, torch.from_numpy(top_k(every, 15).scores), rtol=1e-4, atol=1e-3)
 
 
 @pytest.mark.parametrize("kind", KINDS)

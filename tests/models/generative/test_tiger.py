@@ -11,8 +11,12 @@ import torch
 from penchant.data.batches import collate
 from penchant.data.histories import Histories
 from penchant.items.collisions import unique_codes
+from penchant.models.generative.decoding import Exact, Plain, Search
+from penchant.models.generative.diverse import Diverse
+from penchant.models.generative.sampled import Sampled
 from penchant.models.generative.tiger import Tiger, TigerSettings
 from penchant.ranking import exclude_, top_k
+from tests.models.generative.worlds import check_lists, left_out, may_come
 
 SMALL = TigerSettings(width=16, layers=2, heads=2, inner=32, dropout=0.0, max_len=6)
 HISTORIES = Histories.of([[1, 2, 3], [], [60, 4, 4, 9, 17, 33, 21]])
@@ -54,6 +58,17 @@ def test_a_full_beam_equals_exhaustive_scoring(k: int) -> None:
     exact = top_k(exclude_(model.score(HISTORIES), gone), k)
     assert found.items.tolist() == exact.items.tolist()
     np.testing.assert_allclose(found.scores, exact.scores, rtol=1e-4, atol=1e-4)
+
+
+@pytest.mark.parametrize("search", [Plain(3), Exact(3), Sampled(1.5), Diverse(3, 1.0, 6)])
+def test_every_search_gives_k_allowed_items(search: Search) -> None:
+    model = made()
+    for seed in range(3):
+        exclude, allowed = left_out(seed, 60, 3)
+        found = model.recommend(HISTORIES, 9, exclude=exclude, allowed=allowed, search=search)
+        check_lists(found.items, found.scores, may_come(exclude, allowed), 9)
+        own = model.score(HISTORIES).gather(1, torch.from_numpy(found.items).long()).numpy()
+        np.testing.assert_allclose(np.where(found.items > 0, own, -np.inf), found.scores, rtol=1e-4, atol=1e-4)
 
 
 def test_probabilities_of_all_tuples_sum_to_one() -> None:
