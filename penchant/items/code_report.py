@@ -1,10 +1,11 @@
-"""How good semantic IDs are: what they keep of the vectors, how evenly they are used, and whether prefixes mean anything.
+"""How good semantic IDs are: what they keep of the vectors, how evenly they are used, what prefixes mean, how long they last.
 
 Letters: n items, D vector width, L levels of the quantiser.
 """
 
 from __future__ import annotations
 
+import json
 from dataclasses import asdict, dataclass
 from typing import Any
 
@@ -13,6 +14,7 @@ import polars as pl
 
 from penchant.core.errors import require
 from penchant.core.seeds import generator
+from penchant.items.code_checks import Neighbours, Stability, Tables, neighbour_agreement, projected, stability, tables
 from penchant.items.collisions import unique_codes
 from penchant.items.quantiser import Quantiser
 
@@ -57,6 +59,10 @@ class CodeReport:
         collisions: Items that share all L codes with another item.
         collisions_after: The same once the level for duplicates is appended; 0 unless the codes are broken.
         largest_group: Items in the largest set with the same L codes.
+        neighbours: Whether near items have like codes; ``None`` for one item.
+        tables: Embedding tables by codes and by IDs.
+        tables_million: The same for a million items that use the codes as these do.
+        stability: What becomes of codes when items come; ``None`` if it was not asked for, or for fewer than 10 items.
     """
 
     items: int
@@ -64,23 +70,64 @@ class CodeReport:
     collisions: int
     collisions_after: int
     largest_group: int
+    neighbours: Neighbours | None
+    tables: Tables
+    tables_million: Tables
+    stability: Stability | None
 
     def plain(self) -> dict[str, Any]:
         """As JSON values."""
-        return {**asdict(self), "levels": [asdict(level) for level in self.levels]}
+        values = json.loads(json.dumps(asdict(self), allow_nan=False))
+        for name in ("tables", "tables_million"):
+            one: Tables = getattr(self, name)
+            values[name] |= {"codes": one.codes, "ids": one.ids, "ratio": one.ratio}
+        return values
+
+    def sentences(self) -> list[str]:
+        """What the numbers say, a sentence each."""
+        said = [
+            f"{self.collisions} of {self.items} items share all codes with another before the last level, {self.collisions_after} after it."
+        ]
+        if self.neighbours is not None:
+            n = self.neighbours
+            said.append(
+                f"{n.first:.0%} of an item's {n.k} nearest neighbours have its first code; {n.first_shuffled:.0%} if codes are shuffled."
+            )
+        if self.stability is not None:
+            s = self.stability
+            said.append(
+                f"Fitted to 80% of the items, the error of the others is {s.error_unseen:.4f}, of its own {s.error_seen:.4f}. "
+                f"A new fit to all changes {s.changed[-1]:.0%} of the codes, {s.changed_aligned[-1]:.0%} with matched labels."
+            )
+        now, later = self.tables, self.tables_million
+        said.append(
+            f"Embeddings of codes: {now.code_rows:,} for {now.items:,} items; for a million items that use codes alike about "
+            f"{later.code_rows:,} ({later.ratio:,.0f} times fewer than with an embedding an item)."
+        )
+        return said
 
 
-def code_report(vectors: np.ndarray, quantiser: Quantiser, *, categories: pl.Series | None = None, seed: int = 0) -> CodeReport:
+def code_report(
+    vectors: np.ndarray,
+    quantiser: Quantiser,
+    *,
+    codes: np.ndarray | None = None,
+    categories: pl.Series | None = None,
+    seed: int = 0,
+    refits: bool = False,
+) -> CodeReport:
     """Measure a fitted quantiser on the items it was (or was not) fitted on.
 
     Args:
         vectors: float32[n, D], n >= 1; compared at unit length, as the quantiser sees them.
         quantiser: A fitted one.
+        codes: int[n, L], where items have other codes than the nearest ones; ``None``: what the quantiser gives.
         categories: list[str] an item. Categories that every item has are left out: they cannot tell prefixes apart.
-        seed: Of the two shuffles.
+        seed: Of what is shuffled and drawn.
+        refits: Whether stability is measured, for which the quantiser is fitted twice more.
 
     Raises:
-        InputError: There is no item, or not one list of categories an item.
+        InputError: There is no item, or not one list of categories or L codes an item.
     """
     require(len(vectors) > 0, "0 vectors", "a report needs items", "pass at least one vector")
     if categories is not None:
@@ -90,7 +137,11 @@ def code_report(vectors: np.ndarray, quantiser: Quantiser, *, categories: pl.Ser
             f"there are {len(vectors)} items",
             "pass one list an item",
         )
-    codes = quantiser.encode(vectors)
+    if codes is None:
+        codes = quantiser.encode(vectors)
+    rows = f"codes of shape {codes.shape}"
+    shape = (len(vectors), quantiser.levels)
+    require(codes.shape == shape, rows, f"there are {len(vectors)} items and {quantiser.levels} levels", f"pass int{list(shape)}")
     length = np.linalg.norm(vectors, axis=1, keepdims=True)
     unit = vectors / np.where(length > 0, length, 1)
     shuffle = generator(seed).permutation(len(codes))
@@ -123,6 +174,10 @@ def code_report(vectors: np.ndarray, quantiser: Quantiser, *, categories: pl.Ser
         collisions=int(groups[groups > 1].sum()),
         collisions_after=int(left[left > 1].sum()),
         largest_group=int(groups.max()),
+        neighbours=neighbour_agreement(vectors, codes, seed=seed),
+        tables=tables(codes, quantiser.codebook_sizes),
+        tables_million=projected(codes, quantiser.codebook_sizes, seed=seed),
+        stability=stability(vectors, quantiser, seed=seed) if refits else None,
     )
 
 

@@ -42,8 +42,8 @@ class CodeTree:
         self._totals = np.asarray(self._words.sum(axis=0)).ravel()
         self.categories, self._categories = _incidence(categories.list.unique(maintain_order=True))
 
-    def describe(self, prefix: tuple[int, ...] = ()) -> dict[str, Any]:
-        """What lies below a prefix.
+    def describe(self, prefix: tuple[int, ...] = (), *, children: bool = True) -> dict[str, Any]:
+        """What lies below a prefix; ``children=False`` leaves out what lies below each next code.
 
         Returns:
             ``prefix``, ``levels`` (L), ``items`` below, ``words`` (those that set these items apart from the others, at
@@ -59,12 +59,12 @@ class CodeTree:
         depth = len(prefix)
         rows = np.flatnonzero((self.space.codes[1:, :depth] == np.array(prefix, np.int32)).all(axis=1))
         (words,), (categories,) = self._common(rows, np.zeros(len(rows), np.int64), 1)
-        children: list[dict[str, Any]] = []
-        if depth < self.space.levels:
+        below: list[dict[str, Any]] = []
+        if children and depth < self.space.levels:
             codes, group = np.unique(self.space.codes[1 + rows, depth], return_inverse=True)
             sizes = np.bincount(group)
             described = zip(codes, sizes, *self._common(rows, group, len(codes)), self._examples(rows, group, sizes), strict=True)
-            children = [
+            below = [
                 {"code": int(code), "items": int(items), "words": words, "categories": categories, "examples": examples}
                 for code, items, words, categories, examples in described
             ]
@@ -74,7 +74,7 @@ class CodeTree:
             "items": len(rows),
             "words": words,
             "categories": categories,
-            "children": children,
+            "children": below,
         }
 
     def _common(self, rows: np.ndarray, group: np.ndarray, groups: int) -> tuple[list[list[str]], list[list[dict[str, Any]]]]:
@@ -101,8 +101,8 @@ class CodeTree:
         return [self.titles[rows[order[start : min(end, start + _EXAMPLES)]]].tolist() for start, end in pairwise(starts)]
 
 
-def describe_prefix(space: ItemSpace, prefix: tuple[int, ...] = ()) -> dict[str, Any]:
-    """``CodeTree(space).describe(prefix)``; the tree's tables are made once a space.
+def describe_prefix(space: ItemSpace, prefix: tuple[int, ...] = (), *, children: bool = True) -> dict[str, Any]:
+    """``CodeTree(space).describe(prefix, children=children)``; the tree's tables are made once a space.
 
     Raises:
         InputError: No item has the prefix.
@@ -110,7 +110,7 @@ def describe_prefix(space: ItemSpace, prefix: tuple[int, ...] = ()) -> dict[str,
     tree = _TREES.get(space)
     if tree is None:
         tree = _TREES[space] = CodeTree(space)
-    return tree.describe(prefix)
+    return tree.describe(prefix, children=children)
 
 
 _TREES: WeakKeyDictionary[ItemSpace, CodeTree] = WeakKeyDictionary()

@@ -1,7 +1,7 @@
 """The item space: what is known of every item before any model is trained. One artifact.
 
 Letters: N items (codes 1..N, row 0 is padding), D vector width, L levels of a semantic ID, the last of which makes it
-unique.
+unique, R codes that items had once.
 """
 
 from __future__ import annotations
@@ -18,10 +18,9 @@ from penchant.core.artifacts import read_artifact, write_artifact
 from penchant.core.errors import ArtifactError, InputError, require
 from penchant.data.catalog import Catalog
 from penchant.data.popularity import popularity_tiers
-from penchant.items.collisions import unique_codes
+from penchant.items.codebook import CodeBook, Collisions, code_version, load_quantiser
 from penchant.items.encoders import TextEncoder
 from penchant.items.quantiser import Quantiser
-from penchant.items.residual_kmeans import ResidualKMeans
 from penchant.items.trie import CodeTrie
 
 TEXT = "text"  # the key of the text vectors
@@ -39,9 +38,11 @@ class ItemSpace:
         quantiser: Made all levels of the codes but the last, from the text vectors.
         encoder_name: Of the encoder that made the text vectors.
         encoder_fingerprint: The hash of what its vectors depend on.
+        collisions: How items with the same codes of the quantiser were told apart, and will be.
+        retired: int32[R, L], codes that items left (see ``penchant.items.refit``); nobody gets them again.
 
     Raises:
-        InputError: The parts do not have one row an item and one for padding.
+        InputError: The parts do not have one row an item and one for padding, or retired codes another number of levels.
     """
 
     KIND = "item-space"
@@ -56,6 +57,8 @@ class ItemSpace:
         *,
         encoder_name: str,
         encoder_fingerprint: str,
+        collisions: Collisions = Collisions.RANK,
+        retired: np.ndarray | None = None,
     ) -> None:
         parts = {"codes": codes, "events": events, **{f"vectors[{name!r}]": rows for name, rows in vectors.items()}}
         for name, rows in parts.items():
@@ -65,6 +68,9 @@ class ItemSpace:
                 f"there are {len(catalog)} items and padding",
                 "pass N + 1 rows",
             )
+        retired = np.empty((0, codes.shape[1]), np.int32) if retired is None else retired
+        fits = retired.ndim == 2 and retired.shape[1] == codes.shape[1]
+        require(fits, f"retired codes of shape {retired.shape}", f"codes have {codes.shape[1]} levels", "pass int32[R, L]")
         self.catalog = catalog
         self.vectors = dict(vectors)
         self.codes = codes
@@ -72,6 +78,8 @@ class ItemSpace:
         self.quantiser = quantiser
         self.encoder_name = encoder_name
         self.encoder_fingerprint = encoder_fingerprint
+        self.collisions = collisions
+        self.retired = retired
 
     def __len__(self) -> int:
         return len(self.catalog)
@@ -87,6 +95,45 @@ class ItemSpace:
         return (*self.quantiser.codebook_sizes, int(self.codes[1:, -1].max()) + 1)
 
     @cached_property
+    def book(self) -> CodeBook:
+        """What gives new items their codes."""
+        given = np.concatenate([self.codes[1:], self.retired])
+        return CodeBook(self.quantiser, self.encoder_fingerprint, self.collisions, given)
+
+    @cached_property
+    def code_version(self) -> str:
+        """Hash of the codes; equal to ``code_version(...)`` of what a model that was trained with them keeps."""
+        return code_version(self.codes)
+
+    def check_codes(self, codes: np.ndarray, name: str) -> None:
+        """Refuse the codes int[n + 1, L] that a model reads (row 0 is padding) unless they are those of the first n items here.
+
+        Args:
+            name: Of the model, for the message.
+
+        Raises:
+            ArtifactError: They are of another code book, or of a version before or after this one.
+        """
+        own = self.codes[: len(codes)]
+        same = own.shape == codes.shape and code_version(own) == code_version(codes)
+        rule = f"its codes are version {code_version(codes)[:12]}, those of the items {code_version(own)[:12]}"
+        require(same, f"model {name}", rule, "take both from one release, or train the model again", ArtifactError)
+
+    def check_encoder(self, encoder: TextEncoder) -> None:
+        """Refuse another encoder than the one that made the text vectors.
+
+        Raises:
+            InputError: It is another one.
+        """
+        fingerprint = encoder.fingerprint()
+        require(
+            fingerprint == self.encoder_fingerprint,
+            f"encoder {encoder.name} ({fingerprint[:12]})",
+            f"this space was made with {self.encoder_name} ({self.encoder_fingerprint[:12]})",
+            "pass that encoder, or build a new space",
+        )
+
+    @cached_property
     def trie(self) -> CodeTrie:
         """Which code may follow which."""
         return CodeTrie(self.codes[1:])
@@ -97,7 +144,15 @@ class ItemSpace:
         return popularity_tiers(self.events)
 
     @classmethod
-    def build(cls, catalog: Catalog, encoder: TextEncoder, quantiser: Quantiser, counts: np.ndarray | None = None) -> Self:
+    def build(
+        cls,
+        catalog: Catalog,
+        encoder: TextEncoder,
+        quantiser: Quantiser,
+        counts: np.ndarray | None = None,
+        *,
+        collisions: Collisions = Collisions.RANK,
+    ) -> Self:
         """Encode the texts, fit the quantiser and give every item its codes.
 
         The quantiser is fitted to the items with training events, as the others stand for items that come later;
@@ -106,9 +161,10 @@ class ItemSpace:
         Args:
             catalog: N >= 1 items.
             counts: int64[N + 1], training events an item; entry 0 is ignored. ``None``: no events.
+            collisions: How items with the same codes are told apart.
 
         Raises:
-            InputError: There is no item, or not one count an item.
+            InputError: There is no item, not one count an item, or the quantiser cannot spread collisions.
         """
         require(len(catalog) > 0, "a catalogue of 0 items", "an item space needs items", "pass at least one item")
         events = np.zeros(len(catalog) + 1, np.int64) if counts is None else np.array(counts, np.int64)
@@ -122,7 +178,8 @@ class ItemSpace:
         vectors = encoder.encode(catalog.texts())
         seen = events[1:] > 0
         quantiser.fit(vectors[seen] if seen.any() else vectors)
-        codes = unique_codes(quantiser.encode(vectors))
+        fingerprint = encoder.fingerprint()
+        codes = CodeBook(quantiser, fingerprint, collisions).code(vectors, events[1:])
         return cls(
             catalog,
             {TEXT: _padded(vectors, 0)},
@@ -130,7 +187,8 @@ class ItemSpace:
             events,
             quantiser,
             encoder_name=encoder.name,
-            encoder_fingerprint=encoder.fingerprint(),
+            encoder_fingerprint=fingerprint,
+            collisions=collisions,
         )
 
     def add(self, items: pl.DataFrame | Catalog, encoder: TextEncoder) -> Self:
@@ -146,16 +204,10 @@ class ItemSpace:
         Raises:
             InputError: An id is missing, repeated or already in the catalogue, or the encoder is another one.
         """
-        fingerprint = encoder.fingerprint()
-        require(
-            fingerprint == self.encoder_fingerprint,
-            f"encoder {encoder.name} ({fingerprint[:12]})",
-            f"this space was made with {self.encoder_name} ({self.encoder_fingerprint[:12]})",
-            "pass that encoder, or build a new space",
-        )
+        self.check_encoder(encoder)
         new = _checked(items if isinstance(items, Catalog) else _catalog(items), self.catalog)
         vectors = encoder.encode(new.texts()) if len(new) else self.vectors[TEXT][:0]
-        codes = unique_codes(self.quantiser.encode(vectors), taken=self.codes[1:])
+        codes = self.book.code(vectors)
         grown = {name: np.concatenate([rows, np.zeros((len(new), rows.shape[1]), np.float32)]) for name, rows in self.vectors.items()}
         grown[TEXT][len(self) + 1 :] = vectors
         return type(self)(
@@ -166,6 +218,8 @@ class ItemSpace:
             self.quantiser,
             encoder_name=self.encoder_name,
             encoder_fingerprint=self.encoder_fingerprint,
+            collisions=self.collisions,
+            retired=self.retired,
         )
 
     def save(self, folder: Path) -> None:
@@ -174,34 +228,40 @@ class ItemSpace:
             "encoder": {"name": self.encoder_name, "fingerprint": self.encoder_fingerprint},
             "items": len(self),
             "levels": self.levels,
+            "collisions": str(self.collisions),
+            "code_version": self.code_version,
         }
         with write_artifact(folder, kind=self.KIND, settings=settings) as out:
             out.table("catalog", self.catalog.table)
             out.tensors("vectors", self.vectors)
-            out.tensors("codes", {"codes": self.codes, "events": self.events})
+            out.tensors("codes", {"codes": self.codes, "events": self.events, "retired": self.retired})
             self.quantiser.save(out.path / "quantiser")
 
     @classmethod
-    def load(cls, folder: Path, quantiser: type[Quantiser] = ResidualKMeans) -> Self:
+    def load(cls, folder: Path, quantiser: type[Quantiser] | None = None) -> Self:
         """Read what ``save`` wrote.
 
         Args:
-            quantiser: The class of the quantiser that was saved.
+            quantiser: The class of the quantiser that was saved; ``None``: the known one of the kind in its manifest.
 
         Raises:
             ArtifactError: The folder is not such an artifact, was altered, or holds a quantiser of another kind.
         """
         artifact = read_artifact(folder, kind=cls.KIND)
-        numbers, encoder = artifact.arrays("codes"), artifact.manifest.settings["encoder"]
+        numbers, settings = artifact.arrays("codes"), artifact.manifest.settings
+        encoder = settings["encoder"]
+        read = load_quantiser if quantiser is None else quantiser.load
         try:
             return cls(
                 Catalog(artifact.table("catalog")),
                 artifact.arrays("vectors"),
                 numbers["codes"],
                 numbers["events"],
-                quantiser.load(artifact.child("quantiser")),
+                read(artifact.child("quantiser")),
                 encoder_name=encoder["name"],
                 encoder_fingerprint=encoder["fingerprint"],
+                collisions=Collisions(settings.get("collisions", Collisions.RANK)),  # written since codes have versions
+                retired=numbers.get("retired"),
             )
         except InputError as error:
             raise ArtifactError(f"{error.value} in {folder}", error.rule, _AGAIN) from error

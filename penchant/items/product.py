@@ -77,7 +77,7 @@ class ProductQuantiser(UnitQuantiser):
 
     def _rotation(self, rows: np.ndarray, padded: int) -> np.ndarray:
         """float64[L * P, D]: from the balanced principal axes on, codes and rotation are improved in turns (OPQ-NP of the paper)."""
-        rotation = _balanced_axes(rows, self.levels, padded)
+        rotation = balanced_axes(rows, self.levels, padded)
         books: list[np.ndarray] = []
         for _ in range(self.iterations):
             parts = np.split(rows @ rotation.T, self.levels, axis=1)
@@ -97,7 +97,7 @@ class ProductQuantiser(UnitQuantiser):
         return np.split(rows @ self.rotation.T.astype(np.float64), self.levels, axis=1)
 
 
-def _balanced_axes(rows: np.ndarray, levels: int, padded: int) -> np.ndarray:
+def balanced_axes(rows: np.ndarray, levels: int, padded: int) -> np.ndarray:
     """float64[padded, D]: principal axes dealt to the parts so that the products of their variances are alike."""
     width = rows.shape[1]
     variances, axes = np.linalg.eigh(rows.T @ rows / len(rows))

@@ -6,6 +6,7 @@
     collaborative  CID   a path of clusters of the graph of items consumed together, and the place within the last one
     by_category    SemID the path of categories, and the place within the last one
     by_title       TID   the words of the title
+    hybrid         HID   a path of one of the others, and one code an item
 
 All give int32[N + 1, L] with distinct rows from 1 on and -1 in row 0. Only training events may be passed, or the order
 of what is to be predicted shows in the IDs.
@@ -96,6 +97,12 @@ def by_title(titles: Sequence[str], *, words: int = 8) -> np.ndarray:
     """The first words of N titles, lower case; a shorter title ends with an empty word."""
     _check(len(titles), words=words)
     return _padded(unique_codes(_numbered([[*title.lower().split()[:words], *[""] * words][:words] for title in titles])))
+
+
+def hybrid(codes: np.ndarray) -> np.ndarray:
+    """The path of IDs int32[N + 1, L] whose last level only tells items apart, and in its place a code of the item's own."""
+    _check(len(codes) - 1)
+    return _padded(np.concatenate([codes[1:, :-1], np.arange(len(codes) - 1)[:, None]], axis=1))
 
 
 def digits(numbers: np.ndarray, base: int) -> np.ndarray:

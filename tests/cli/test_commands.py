@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import subprocess
 import sys
 from pathlib import Path
@@ -12,7 +13,8 @@ import pytest
 from typer.testing import CliRunner
 
 from penchant.cli.main import app
-from penchant.core.errors import InputError, UnknownIdError
+from penchant.core.errors import ArtifactError, InputError, UnknownIdError
+from penchant.items.moves import Moves
 from penchant.pipeline import job
 from penchant.pipeline.job import JobSettings
 from penchant.pipeline.release import load_release
@@ -84,6 +86,32 @@ def test_items_build_reports_the_codes(shop: Path, tmp_path: Path) -> None:
     done = run(app, ["items", "build", str(shop), *options], catch_exceptions=False)
     assert done.exit_code == 0
     assert "0 after it" in done.output
+
+
+def test_items_report_drift_and_refit(release: Path, shop: Path, tmp_path: Path) -> None:
+    items, encoder = str(tmp_path / "items"), ["--encoder", "tfidf"]
+    built = ["items", "build", str(shop), *encoder, "--codebook", "4", "--levels", "2", "--collisions", "spread", "--out", items]
+    assert run(app, built, catch_exceptions=False).exit_code == 0
+    assert (tmp_path / "items-codes" / "codes.svg").exists()
+    for place, out in ((items, tmp_path / "items-codes"), (str(release), tmp_path / "codes")):
+        done = run(app, ["items", "report", place, "--out", str(out)], catch_exceptions=False)
+        assert done.exit_code == 0 and "nearest neighbours" in done.output
+        assert json.loads((out / "codes.json").read_text())["stability"]["changed"]
+        assert (out / "codes.svg").read_bytes().startswith(b"<?xml")
+    moved = run(app, ["items", "refit", items, "--budget", "0.1"], catch_exceptions=False)
+    assert moved.exit_code == 0 and "of 30 items moved" in moved.output
+    assert Moves.load(tmp_path / "items-refit-moves").total == 30
+    assert "of 30 items have other codes" in " ".join(
+        run(app, ["items", "drift", items, f"{items}-refit"], catch_exceptions=False).output.split()
+    )
+    pl.DataFrame({"item_id": ["n1", "n2"], "title": ["rope number 99", "drum number 98"]}).write_csv(tmp_path / "new.csv")
+    for place in (items, str(release)):
+        done = run(app, ["items", "drift", place, str(tmp_path / "new.csv"), *encoder], catch_exceptions=False)
+        assert done.exit_code == 0 and "2 new items" in done.output
+    with pytest.raises(InputError, match="it is a share of the items"):
+        run(app, ["items", "refit", items, "--budget", "2"], catch_exceptions=False)
+    with pytest.raises(ArtifactError, match="codes lie in a release or an item space"):
+        run(app, ["items", "report", str(tmp_path / "items-refit-moves")], catch_exceptions=False)
 
 
 def test_data_show_and_lint(shop: Path) -> None:

@@ -12,6 +12,7 @@ import pytest
 
 from penchant.core.errors import ArtifactError, InputError
 from penchant.items import quantiser as shared
+from penchant.items.experts import ExpertQuantiser
 from penchant.items.product import ProductQuantiser
 from penchant.items.quantiser import Quantiser, UnitQuantiser
 from penchant.items.residual_kmeans import ResidualKMeans
@@ -27,10 +28,11 @@ QUANTISERS: dict[str, Callable[[], UnitQuantiser]] = {
     "rq-vae, uniform": lambda: RQVAE(**TINY, uniform=True),
     "product": lambda: ProductQuantiser(levels=4, codebook=16, rotated=False),
     "optimised product": lambda: ProductQuantiser(levels=4, codebook=16),
+    "experts": lambda: ExpertQuantiser(**TINY),
     "product, uneven parts": lambda: ProductQuantiser(levels=3, codebook=16, rotated=False),
 }
 #: Error at most on a few items, of kinds that do not keep them exactly.
-DEPARTS: dict[type[UnitQuantiser], float] = {RQVAE: 1e-4}  # its last steps of gradient descent still move a perfect network a little
+DEPARTS: dict[type[UnitQuantiser], float] = {RQVAE: 1e-4, ExpertQuantiser: 1e-4}  # the last steps of descent still move a perfect network
 
 
 @pytest.fixture(params=list(QUANTISERS))

@@ -47,6 +47,25 @@ def test_without_categories_or_shared_prefixes_there_is_no_purity() -> None:
     assert code_report(vectors, quantiser, categories=pl.Series([["a"], ["b"], []])).levels[0].purity is None
 
 
+def test_codes_that_items_have_count_not_those_they_would_get() -> None:
+    vectors = np.eye(4, dtype=np.float32)
+    quantiser = ResidualKMeans(levels=1, codebook=4).fit(vectors)
+    report = code_report(vectors, quantiser, codes=np.array([[0], [1], [2], [2]]))
+    assert (report.levels[0].used, report.collisions, report.tables.code_rows) == (3, 2, 6)
+    assert report.levels[0].mse == pytest.approx(0.5)  # the last item is given the vector of another one, at a distance of 2
+    assert code_report(vectors, quantiser, codes=quantiser.encode(vectors)) == code_report(vectors, quantiser)
+    with pytest.raises(InputError, match="1 levels"):
+        code_report(vectors, quantiser, codes=np.zeros((4, 2), int))
+
+
+def test_sentences_tell_of_what_was_measured() -> None:
+    vectors = np.random.default_rng(0).standard_normal((40, 6)).astype(np.float32)
+    quantiser = ResidualKMeans(levels=2, codebook=4).fit(vectors)
+    quick, whole = code_report(vectors, quantiser), code_report(vectors, quantiser, refits=True)
+    assert quick.stability is None and len(whole.sentences()) == len(quick.sentences()) + 1
+    assert whole.plain()["tables"]["ids"] == 40 * 128 and whole.plain()["tables_million"]["items"] == 1_000_000
+
+
 def test_wrong_lengths_are_refused() -> None:
     vectors = np.eye(3, dtype=np.float32)
     quantiser = ResidualKMeans(levels=1, codebook=8).fit(vectors)

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from penchant.core.errors import InputError
-from penchant.items.product import ProductQuantiser, _balanced_axes
+from penchant.items.product import ProductQuantiser, balanced_axes
 
 
 def skewed(items: int = 800, width: int = 16, seed: int = 0) -> np.ndarray:
@@ -64,7 +64,7 @@ def test_bad_settings() -> None:
 
 def test_the_largest_axes_are_dealt_to_different_parts() -> None:
     rows = np.random.default_rng(0).standard_normal((4000, 8)) * np.array([0.8, 0.4, 0.2, 0.1, 0.05, 0.02, 0.01, 0.005])
-    axes = _balanced_axes(rows, 4, 8)
+    axes = balanced_axes(rows, 4, 8)
     part = np.abs(axes).argmax(axis=0) // 2  # where each dimension went
     assert sorted(part[:4].tolist()) == [0, 1, 2, 3]
     assert sorted(part[4:].tolist()) == [0, 1, 2, 3]

@@ -9,7 +9,8 @@ import torch
 
 from penchant.core.errors import InputError
 from penchant.items.collisions import spread_codes
-from penchant.items.rq_vae import RQVAE, _Book
+from penchant.items.rq_vae import RQVAE
+from penchant.items.vq import Book
 
 SMALL: dict[str, Any] = {"codebook": 16, "hidden": (32,), "latent": 8, "steps": 80, "learning_rate": 3e-3}
 
@@ -68,7 +69,7 @@ def test_a_step_follows_the_gradient_of_the_three_parts_of_the_loss() -> None:
     w, v = (torch.tensor([[x]], requires_grad=True) for x in (2.0, 3.0))
     none = torch.zeros(1)
     quantiser.encoder, quantiser.decoder = [(w, none)], [(v, none)]
-    book = _Book(np.array([[1.5], [-4.0]], np.float32), None)
+    book = Book(np.array([[1.5], [-4.0]], np.float32), None)
     book.vectors.requires_grad_()
     loss = quantiser._loss(torch.tensor([[1.0]]), [book])  # latent 2, code 1.5, given back 4.5
     assert loss.item() == pytest.approx(3.5**2 + 1.25 * 0.5**2)
@@ -77,25 +78,6 @@ def test_a_step_follows_the_gradient_of_the_three_parts_of_the_loss() -> None:
     assert v.grad.item() == pytest.approx(2 * 3.5 * 1.5)
     assert w.grad.item() == pytest.approx(2 * 3.5 * 3 + 0.25 * 2 * 0.5)  # through the code as if it were the latent, and commitment
     assert book.vectors.grad.ravel().tolist() == pytest.approx([-2 * 0.5, 0])
-
-
-def test_running_means_follow_residuals_and_unused_codes_start_again() -> None:
-    book = _Book(np.array([[0.0], [10.0]], np.float32), 0.5)
-    residuals = torch.tensor([[1.0], [2.0], [3.0]])
-    assert book.pick(residuals, even=False).tolist() == [0, 0, 0]
-    assert book.vectors.ravel().tolist() == pytest.approx([(0 + 3) / (0.5 + 1.5), 10])
-    book.revive(torch.Generator().manual_seed(0))
-    assert book.vectors[1].item() in (1, 2, 3)
-    assert book.used.tolist() == [0, 0]
-    kept = book.vectors.clone()
-    book.used += 1
-    book.revive(torch.Generator().manual_seed(0))
-    assert torch.equal(book.vectors, kept)
-
-
-def test_even_codes_take_equal_shares_of_a_batch() -> None:
-    book = _Book(np.array([[0.0], [10.0]], np.float32), None)
-    assert book.pick(torch.tensor([[1.0], [2.0], [3.0], [4.0]]), even=True).tolist() == [0, 0, 1, 1]
 
 
 def test_last_distances_lead_to_the_codes_and_spread_them() -> None:

@@ -20,6 +20,7 @@ MADE: dict[str, Callable[[], np.ndarray]] = {
     "by category": lambda: schemes.by_category(
         [["shop", f"aisle {item % 5}", f"shelf {item % 15}"][: 1 + item % 3] for item in range(ITEMS)]
     ),
+    "hybrid": lambda: schemes.hybrid(MADE["collaborative"]()),
     "by title": lambda: schemes.by_title([f"The {'red' if item % 2 else 'blue'} thing" for item in range(ITEMS)], words=3),
 }
 
@@ -61,6 +62,12 @@ def test_categories_are_a_path_and_titles_are_words() -> None:
     assert codes[1, :2].tolist() == codes[5, :2].tolist()
     words = schemes.by_title(["Red shoe", "red  Hat", "blue shoe", ""], words=2)
     assert words[1, 0] == words[2, 0] and words[1, 1] == words[3, 1]
+
+
+def test_a_hybrid_keeps_the_path_and_gives_each_item_a_code() -> None:
+    path, both = MADE["collaborative"](), MADE["hybrid"]()
+    assert np.array_equal(both[:, :-1], path[:, :-1])
+    assert both[1:, -1].tolist() == list(range(ITEMS))
 
 
 def test_nothing_connects_the_items() -> None:
