@@ -6,6 +6,7 @@ content knows it too. Item 25 is taken by everybody first.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -64,12 +65,12 @@ def codes() -> np.ndarray:
 
 
 class PlantedEncoder:
-    """Gives ``vectors`` for the titles of ``catalog``."""
+    """Gives ``vectors`` for the texts, titles and categories of ``catalog``, by the first number in them."""
 
     name, dim = "planted", 16
 
     def encode(self, texts: Sequence[str]) -> np.ndarray:
-        return vectors()[[int(text.split()[1].rstrip(".")) for text in texts]]
+        return vectors()[[int(re.findall(r"\d+", text)[0]) for text in texts]]
 
     def fingerprint(self) -> str:
         return "planted"

@@ -12,13 +12,11 @@ from optuna.distributions import FloatDistribution
 
 from penchant.claims.claim import Arm, Claim, Paper
 from penchant.claims.lab import Lab
-from penchant.items.product import ProductQuantiser
 from penchant.models.generative.parallel import ParallelSettings
 from penchant.models.generative.retrievers import CodeRetriever
 from penchant.models.generative.tandem import Tandem, TandemSettings
 from penchant.recipes.common import BEAUTY
-from penchant.recipes.generative.shared import Source, sourced_codes
-from penchant.train.settings import TrainSettings
+from penchant.recipes.generative.shared import Quantising, Source, sourced_codes, training_of
 
 PAPER = Paper("RPG", "Generating Long Semantic IDs in Parallel for Recommendation", "Meta and UCSD, KDD 2025", "arXiv:2506.05781")
 TINY = {
@@ -77,8 +75,8 @@ def build(
         tokens: Padded steps a batch.
     """
     shape = TandemSettings(width=width, layers=layers, heads=heads, dropout=dropout, max_len=max_len)
-    training = TrainSettings(max_len=max_len, tokens=tokens, learning_rate=learning_rate, epochs=epochs, patience=5, validate_every=2)
-    codes, share = sourced_codes(lab, ProductQuantiser(levels, codebook), Source(source), shape, training)
+    training = training_of(max_len=max_len, tokens=tokens, learning_rate=learning_rate, epochs=epochs)
+    codes, share = sourced_codes(lab, Quantising.PRODUCT.make(levels, codebook, lab.seed), Source(source), shape, training)
     head = ParallelSettings(temperature=temperature, over_items=over_items, part=part if over_items else None)
     settings = shape.but(with_ids=False, with_vectors=False, dense_weight=0.0, code_head=head, code_weight=1.0)
     found = CodeRetriever(Tandem(codes, lab.vectors, lab.counts, settings))
