@@ -24,6 +24,7 @@ from penchant.evaluate.results import Cost
 from penchant.items.encoders import TextEncoder
 from penchant.items.item_space import ItemSpace
 from penchant.items.product import ProductQuantiser
+from penchant.items.quantiser import Quantiser
 from penchant.items.residual_kmeans import ResidualKMeans
 from penchant.models.generative.parallel import ParallelSettings
 from penchant.models.generative.recode import HeadTraining, learnt_codes
@@ -59,7 +60,7 @@ class JobSettings(Settings):
     head: ParallelSettings = ParallelSettings(part=4, over_items=True, temperature=0.07)
     head_levels: int = Field(default=32, ge=1, description="codes that the code head gives an item, made of what Tandem has learnt")
     head_training: TrainSettings = TrainSettings()
-    beam: int = Field(default=50, ge=1, description="candidates of each of Tandem's heads")
+    candidates: int = Field(default=50, ge=1, description="of each of Tandem's heads, when both rank")
     ks: tuple[int, ...] = (5, 10, 20, 50)
     validation_users: int = Field(default=4_000, ge=1, description="users that early stopping looks at, at most")
     weight_users: int = Field(default=2_000, ge=1, description="of those, users that choose the code head's weight, at most")
@@ -107,6 +108,7 @@ class Trained:
         costs: Of training, by the same names.
         runs: Of the networks.
         code_weight: Chosen on validation.
+        head_quantiser: Made the codes of the code head.
     """
 
     models: dict[str, Retriever]
@@ -114,6 +116,7 @@ class Trained:
     costs: dict[str, Cost]
     runs: dict[str, TrainingRun]
     code_weight: float
+    head_quantiser: Quantiser
 
 
 def run(dataset: Dataset, encoder: TextEncoder, settings: JobSettings, *, work: Path, release: Path) -> Report:
@@ -134,8 +137,19 @@ def run(dataset: Dataset, encoder: TextEncoder, settings: JobSettings, *, work: 
     trained = train_all(dataset, split, space, settings, work)
     report = measure(dataset, split, space, trained, settings)
     with stage("Writing the release"):
-        serving = ReleaseSettings(dataset=dataset.name, timed=dataset.timed, beam=settings.beam, code_weight=trained.code_weight)
-        write_release(release, serving, dataset=dataset, space=space, models=trained.models, encoder=encoder, report=report)
+        serving = ReleaseSettings(
+            dataset=dataset.name, timed=dataset.timed, candidates=settings.candidates, code_weight=trained.code_weight
+        )
+        write_release(
+            release,
+            serving,
+            dataset=dataset,
+            space=space,
+            models=trained.models,
+            encoder=encoder,
+            report=report,
+            head_quantiser=trained.head_quantiser,
+        )
     return report
 
 
@@ -180,16 +194,17 @@ def train_all(dataset: Dataset, split: Split, space: ItemSpace, settings: JobSet
         space.vectors["text"],
         space.events,
         settings.tandem,
-        objective=objective(space, settings, scale=1.0 / settings.tandem.temperature),
+        objective=objective(space, settings, scale=1.0 / settings.tandem.temperature, ranked=space.events > 0),
     )
     trained("Tandem", tandem, settings.tandem_training, judged=tandem)
     with stage("Learning the codes of what Tandem has learnt"):
-        codes = learnt_codes(tandem, ProductQuantiser(settings.head_levels, settings.codebook, rotated=False, seed=settings.seed))
+        quantiser = ProductQuantiser(settings.head_levels, settings.codebook, rotated=False, seed=settings.seed)
+        codes = learnt_codes(tandem, quantiser)
         seed_everything(settings.seed)
         tandem.recode(codes, settings.head, objective=objective(space, settings, scale=1.0 / settings.head.temperature))
     by_codes = CodeRetriever(tandem)
     trained("Tandem, code head", HeadTraining(tandem), settings.head_training, judged=by_codes)
-    candidates = {weight: TandemRetriever(tandem, width=settings.beam, weight=weight) for weight in CODE_WEIGHTS}
+    candidates = {weight: TandemRetriever(tandem, width=settings.candidates, weight=weight) for weight in CODE_WEIGHTS}
     few = valid.sample(settings.weight_users, settings.seed)
     scores = {weight: ndcg(model, few) for weight, model in candidates.items()}
     weight = max(scores, key=lambda one: scores[one])
@@ -213,6 +228,7 @@ def train_all(dataset: Dataset, split: Split, space: ItemSpace, settings: JobSet
         costs=costs,
         runs=runs,
         code_weight=weight,
+        head_quantiser=quantiser,
     )
 
 
@@ -237,11 +253,16 @@ def measure(dataset: Dataset, split: Split, space: ItemSpace, trained: Trained, 
         )
 
 
-def objective(space: ItemSpace, settings: JobSettings, *, scale: float = 1.0) -> Objective:
-    """The full softmax for catalogues that allow it, else sampled."""
+def objective(space: ItemSpace, settings: JobSettings, *, scale: float = 1.0, ranked: np.ndarray | None = None) -> Objective:
+    """The full softmax for catalogues that allow it, else sampled.
+
+    Args:
+        ranked: bool[N + 1], the items that a model's loss ranks (see ``Tandem.ranked``), if not all.
+    """
     if len(space.catalog) <= FULL_SOFTMAX_ITEMS:
         return FullSoftmax(scale=scale)
-    return SampledSoftmax(space.events, negatives=settings.negatives, scale=scale)
+    events = space.events if ranked is None or not ranked.any() else np.concatenate([space.events[:1], space.events[ranked]])
+    return SampledSoftmax(events, negatives=settings.negatives, scale=scale)
 
 
 def ndcg(model: Retriever, targets: Targets) -> float:

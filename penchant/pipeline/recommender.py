@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -69,6 +69,7 @@ class Recommender:
         explainer: The model whose scores give the reasons.
         fallback: The name of the model for people without a history.
         policy: Rules of a list.
+        blocked: Codes of items that must not be shown to anybody.
     """
 
     def __init__(
@@ -80,6 +81,7 @@ class Recommender:
         explainer: Scorer,
         fallback: str,
         policy: PolicySettings | None = None,
+        blocked: Collection[int] = (),
     ) -> None:
         unknown = [name for name in (*generators, fallback) if name not in models]
         require(not unknown, f"generators {unknown}", f"the models are {sorted(models)}", "name models that exist")
@@ -87,6 +89,7 @@ class Recommender:
         self.explainer, self.fallback = explainer, fallback
         self.policy = policy or PolicySettings()
         self.keys = spacing_keys(catalog)
+        self.blocked = tuple(sorted(blocked))
 
     def recommend(
         self,
@@ -123,7 +126,7 @@ class Recommender:
             f"pass one of {', '.join(sorted(self.models))}, or none for the merged list",
         )
         row = history if history is not None else history_of(self.catalog, events or [])
-        exclude = _excluded(row, exclude_seen, hidden)
+        exclude = _excluded(row, exclude_seen, (*hidden, *self.blocked))
         clock = _Clock(started)
         clock.stage("state")
         lists, missing = self._generate(row, k, model, exclude)

@@ -4,6 +4,7 @@ release/
 manifest.json    kind, version, settings, SHA-256 of every file below
 items/           item space: catalogue, vectors, codes
 models/NAME/     one artifact a model
+head-quantiser/  made the codes of Tandem's code head, where these are not those of the item space
 encoder/         the text encoder, where it was fitted to this catalogue
 histories.parquet, users.parquet
 report/          evaluation: JSON, Markdown, figures
@@ -12,7 +13,7 @@ report/          evaluation: JSON, Markdown, figures
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, cast
 
@@ -28,12 +29,15 @@ from penchant.core.settings import Settings
 from penchant.data.dataset import Dataset
 from penchant.data.histories import Histories
 from penchant.data.vocabulary import Vocabulary
+from penchant.items.codebook import load_quantiser
 from penchant.items.encoders import TextEncoder
 from penchant.items.item_space import ItemSpace
 from penchant.items.minilm import MiniLM
+from penchant.items.quantiser import Quantiser
 from penchant.items.tfidf import TfidfSvd
 from penchant.models.generative.retrievers import CodeRetriever, TandemRetriever
 from penchant.models.generative.tandem import Tandem
+from penchant.models.known_items import KnownItems
 from penchant.models.retrieval.content import ContentNeighbours
 from penchant.models.retrieval.linear import LinearItemModel
 from penchant.models.retrieval.popularity import Popularity
@@ -43,7 +47,7 @@ from penchant.pipeline.recommender import Recommender
 
 KIND = "release"
 #: What can lie under models/, by the kind in its manifest.
-MODELS = {model.KIND: model for model in (Popularity, LinearItemModel, ContentNeighbours, SASRec, Tandem)}
+MODELS = {model.KIND: model for model in (Popularity, LinearItemModel, ContentNeighbours, SASRec, Tandem, KnownItems)}
 
 
 class ReleaseSettings(Settings):
@@ -52,7 +56,7 @@ class ReleaseSettings(Settings):
     Attributes:
         dataset: Name of the data set.
         generators: Models merged by default, with weights.
-        beam: Beam width of Tandem's code head.
+        candidates: Of each of Tandem's heads, when both rank.
         code_weight: What the code head says in Tandem's common score.
     """
 
@@ -60,7 +64,7 @@ class ReleaseSettings(Settings):
     timed: bool = True
     generators: dict[str, float] = Field(default={"tandem": 2.0, "ease": 1.0, "content": 0.5})
     fallback: str = "popularity"
-    beam: int = Field(default=50, ge=1)
+    candidates: int = Field(default=50, ge=1)
     code_weight: float = Field(default=0.3, ge=0)
     policy: PolicySettings = PolicySettings()
 
@@ -76,6 +80,8 @@ class Release:
         models: Every retriever by name; Tandem as ``tandem`` (both heads), ``tandem-dense`` and ``tandem-codes``.
         encoder: For queries; None where it cannot be had (search then goes by words alone).
         report: The evaluation, None if there is none.
+        head_quantiser: Gives new items the codes of Tandem's code head; None where these are the item space's.
+        blocked: Codes of items that must not be shown.
     """
 
     path: Path
@@ -88,6 +94,8 @@ class Release:
     models: dict[str, Retriever]
     encoder: TextEncoder | None
     report: dict[str, Any] | None
+    head_quantiser: Quantiser | None = None
+    blocked: frozenset[int] = field(default=frozenset())
 
     @property
     def tandem(self) -> Tandem:
@@ -103,6 +111,7 @@ class Release:
             explainer=cast(Scorer, self.models["tandem-dense"]),
             fallback=self.settings.fallback,
             policy=self.settings.policy,
+            blocked=self.blocked,
         )
 
 
@@ -115,6 +124,7 @@ def write_release(
     models: Mapping[str, Retriever],
     encoder: TextEncoder,
     report: Any | None = None,
+    head_quantiser: Quantiser | None = None,
 ) -> None:
     """Write a release, atomically.
 
@@ -122,6 +132,7 @@ def write_release(
         models: Base models by name; Tandem under the name ``tandem``.
         encoder: What made the item vectors; saved when it was fitted to the catalogue.
         report: An ``evaluate.Report``, or None.
+        head_quantiser: Made the codes of Tandem's code head of what Tandem has learnt; None where it has the space's.
     """
     with write_artifact(folder, kind=KIND, settings=settings.plain()) as out:
         space.save(out.path / "items")
@@ -129,6 +140,8 @@ def write_release(
             model.save(out.path / "models" / name)
         if isinstance(encoder, TfidfSvd):
             encoder.save(out.path / "encoder")
+        if head_quantiser is not None:
+            head_quantiser.save(out.path / "head-quantiser")
         h = dataset.histories
         out.table(
             "histories", pl.DataFrame({"user": h.users[h.rows], "item": h.items, "action": h.actions, "time": h.times, "domain": h.domains})
@@ -155,11 +168,9 @@ def load_release(folder: Path) -> Release:
         )
         models[path.name] = MODELS[kind].load(path)
     tandem = cast(Tandem, models["tandem"])
-    models |= {
-        "tandem-dense": tandem,
-        "tandem-codes": CodeRetriever(tandem),
-        "tandem": TandemRetriever(tandem, width=settings.beam, weight=settings.code_weight),
-    }
+    space.check_codes(tandem.tokens.codes.numpy(), "tandem")
+    models |= served(tandem, settings)
+    head = folder / "head-quantiser"
     report = folder / "report"
     return Release(
         path=folder,
@@ -172,7 +183,17 @@ def load_release(folder: Path) -> Release:
         models=models,
         encoder=_encoder(saved),
         report=saved.json("report/report") if report.exists() else None,
+        head_quantiser=load_quantiser(saved.child("head-quantiser")) if head.exists() else None,
     )
+
+
+def served(tandem: Tandem, settings: ReleaseSettings) -> dict[str, Retriever]:
+    """The ways in which a release offers Tandem, by name."""
+    return {
+        "tandem-dense": tandem,
+        "tandem-codes": CodeRetriever(tandem),
+        "tandem": TandemRetriever(tandem, width=settings.candidates, weight=settings.code_weight),
+    }
 
 
 def _histories(saved: Artifact, timed: bool) -> Histories:

@@ -189,6 +189,33 @@ class CodesOut(_Answer):
     leaves: list[Card] | None = None
 
 
+class HeldOut(_Answer):
+    """A prefix in a beam."""
+
+    prefix: list[int]
+    chance: float = Field(description="Probability of these codes, 0..1.")
+    kept: bool = Field(description="Whether the search went on from here.")
+    items: int = Field(description="Items below it.")
+    words: list[str] = Field(description="Words that set these items apart.")
+
+
+class Generated(Card):
+    """An item that a beam search ended at."""
+
+    chance: float
+
+
+class BeamOut(_Answer):
+    """A beam search along the tree of semantic IDs: what it held after each code, and the items it ended at."""
+
+    user_id: str | None
+    events: int = Field(description="Events that the model read.")
+    width: int
+    levels: list[list[HeldOut]]
+    items: list[Generated]
+    milliseconds: float
+
+
 class FigureOut(_Answer):
     """A figure of the report."""
 

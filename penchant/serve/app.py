@@ -19,7 +19,7 @@ from penchant.serve.body_limit import BodyLimit
 from penchant.serve.console import Console
 from penchant.serve.event_log import EventLog
 from penchant.serve.refusals import add_handlers
-from penchant.serve.routes import catalogue, events, recommend, report, users
+from penchant.serve.routes import beam, catalogue, events, recommend, report, users
 from penchant.serve.service import Service
 from penchant.serve.telemetry import Telemetry
 
@@ -49,7 +49,7 @@ def create_app(release: Release, *, log: EventLog) -> FastAPI:
     )
     app.state.service = service
     add_handlers(app)
-    for part in (recommend, events, users, catalogue, report):
+    for part in (recommend, events, users, catalogue, beam, report):
         app.include_router(part.routes)
     console = Console()
 

@@ -99,7 +99,7 @@ def make_release(folder: Path) -> Path:
     shown = {"Tandem": tandem, "SASRec": sasrec, "EASE": models["ease"], "Item-kNN": models["item-knn"], "Popularity": models["popularity"]}
     evaluations = [evaluate(model, split.test, name=name, ks=(10,)) for name, model in shown.items()]
     report = build_report(evaluations, split, dataset=dataset.summary(), vectors=space.vectors["text"])
-    settings = ReleaseSettings(dataset="tiny", beam=10)
+    settings = ReleaseSettings(dataset="tiny", candidates=10)
     write_release(folder, settings, dataset=dataset, space=space, models=models, encoder=encoder, report=report)
     return folder
 

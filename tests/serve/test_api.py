@@ -321,6 +321,23 @@ def test_the_tree_of_codes_is_whole(client: TestClient, tiny_release: Release) -
     assert (last["items"], last["children"], [card["item_id"] for card in last["leaves"]]) == (1, [], ["i1"])
 
 
+def test_a_beam_search_can_be_watched(client: TestClient, tiny_release: Release, do: Callable[..., dict[str, Any]]) -> None:
+    levels = tiny_release.space.codes.shape[1]
+    found = client.get("/v1/beam", params={"user_id": "u1", "width": 5}).json()
+    assert [len(beam) for beam in found["levels"][:-1]] == [5] * (levels - 1)
+    assert [one["codes"] for one in found["items"]] == [one["prefix"] for one in found["levels"][-1]]
+    for level, beam in enumerate(found["levels"]):
+        assert all(len(one["prefix"]) == level + 1 and one["items"] >= 1 for one in beam)
+        assert [one["chance"] for one in beam] == sorted((one["chance"] for one in beam), reverse=True)
+    had = {one["item_id"] for one in client.get("/v1/users/u1").json()["history"]}
+    assert not had & {one["item_id"] for one in found["items"]}
+    do("u1", "hide", found["items"][0]["item_id"])
+    again = client.get("/v1/beam", params={"user_id": "u1", "width": 5}).json()
+    assert found["items"][0]["item_id"] not in {one["item_id"] for one in again["items"]}
+    nobody = client.get("/v1/beam", params={"width": 3}).json()
+    assert (nobody["user_id"], nobody["events"], len(nobody["items"])) == (None, 0, 3)
+
+
 def test_the_report_and_its_figures(client: TestClient, tiny_release: Release) -> None:
     report = client.get("/v1/report").json()
     assert report == tiny_release.report

@@ -203,6 +203,14 @@ def test_a_person_finds_likes_hides_and_looks_around(open_page: Open, someone: d
     # walks the codes, reads the report, goes back
     page.get_by_role("link", name="Codes").click()
     expect(page.get_by_role("heading", level=1)).to_have_text("Semantic IDs")
+    page.get_by_role("button", name="Watch").click()
+    stage = page.get_by_role("list", name="What was held after each code")
+    expect(stage.get_by_role("heading", name="Items")).to_be_visible()  # the last column comes by itself
+    path = stage.locator(".beam-level").nth(-2).locator(".held").first
+    path.hover()
+    expect(stage.locator(".held[data-way]").first).to_be_visible()
+    assert page.locator(".beam-ends .held").count() > 0
+    shoot(page, "07-beam")
     page.locator(".branch a").first.click()
     expect(page.get_by_role("navigation", name="Path of codes")).to_contain_text("All items")
     shoot(page, "07-codes")

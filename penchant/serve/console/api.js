@@ -95,6 +95,9 @@ export const user = (id, signal) => ask(`v1/users/${encodeURIComponent(id)}?limi
 
 export const codes = (prefix, signal) => ask(`v1/codes?prefix=${encodeURIComponent(prefix.join(","))}`, { signal });
 
+export const beam = ({ user, width }, signal) =>
+  ask(`v1/beam?width=${width}${user === null ? "" : `&user_id=${encodeURIComponent(user)}`}`, { signal });
+
 export const report = (signal) => ask("v1/report", { signal });
 
 export const figureAddress = (name) => `v1/report/figures/${encodeURIComponent(name)}`;

@@ -12,6 +12,11 @@ export const plural = (number, one, many = `${one}s`) => `${whole.format(number)
 /** A share of 0..1; what is above nothing but rounds to it says so. */
 export const percent = (share) => (share > 0 && share < 0.005 ? "<1%" : percentage.format(share));
 
+const fraction = new Intl.NumberFormat("en", { style: "percent", maximumSignificantDigits: 2 });
+
+/** A probability, small ones with the digits that tell them apart. */
+export const chance = (probability) => (probability < 0.0001 ? "<0.01%" : fraction.format(probability));
+
 export const milliseconds = (number) => (number < 10 ? `${number.toFixed(1)} ms` : `${whole.format(Math.round(number))} ms`);
 
 const DONE = {

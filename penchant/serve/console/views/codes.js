@@ -7,6 +7,7 @@ import { facts, percent, plural } from "../format.js";
 import { announce } from "../live.js";
 import { codesHash } from "../router.js";
 import { load } from "../states.js";
+import { beam } from "./beam.js";
 import { codePath } from "./item.js";
 
 const PAGE = 24; // branches shown at a time
@@ -21,7 +22,7 @@ export function mount(main, arg) {
     box));
   load(box, () => api.codes(prefix, request.signal), (node) => {
     announce(plural(node.items, "item"));
-    return [summary(node), branches(node), leaves(node)];
+    return [summary(node), prefix.length === 0 && beam(request.signal), branches(node), leaves(node)].filter(Boolean);
   }, { rows: 6, label: "Loading the tree" });
   return () => request.abort();
 }
