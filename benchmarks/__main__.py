@@ -1,4 +1,4 @@
-"""Run every benchmark, or those named: python -m benchmarks [loading ranking training profile scaling indexes generative demo].
+"""Run every benchmark, or those named: python -m benchmarks [loading ranking training profile scaling indexes generative ...].
 
 Afterwards ``python -m benchmarks.page`` renews the page. Other libraries are measured apart: ``python -m benchmarks.peers``.
 """
@@ -8,7 +8,7 @@ from __future__ import annotations
 import subprocess
 import sys
 
-ALL = ("loading", "ranking", "training", "profile", "scaling", "indexes", "generative", "demo")
+ALL = ("loading", "ranking", "training", "profile", "scaling", "indexes", "generative", "decoders", "quantisers", "demo")
 
 if __name__ == "__main__":
     for name in sys.argv[1:] or ALL:

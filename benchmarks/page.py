@@ -18,6 +18,8 @@ TITLES = {  # also the order; a file not named here comes last, under its own na
     "profile": "Where a training step spends its time",
     "ranking": "Ranking",
     "generative": "Generative retrieval",
+    "decoders": "Encoder-decoder, decoder-only, one token an item",
+    "quantisers": "Semantic IDs",
     "scaling": "More data",
     "indexes": "Nearest neighbours",
     "loading": "Loading",
@@ -38,6 +40,18 @@ INTRODUCTIONS = {
         "Amazon Beauty's catalogue, histories of 20 items, 4 codes an item (32 of the parallel head), 2 threads. The peer is a T5 of "
         "TIGER's size (4 + 4 layers, width 128) in Hugging Face `generate` under a prefix trie. All weights are untrained: what a search "
         "costs does not depend on them. Both sides take turns; numbers are medians. Below: catalogues of random codes of growing size."
+    ),
+    "decoders": (
+        "One user, a catalogue of 12,000 items, 4 codes an item; networks of as many weights (2 + 2 layers of width 128, or 4 layers with "
+        "a wider feed-forward part; one token an item: 4 layers and the depth head). Here the peer is our own other network. Operations "
+        "are counted by formula, which torch's counter confirms; times are of the same search. Weights are untrained. Both networks over "
+        "codes run the codes of a beam anew at each level; keys and values of the history are made once and shared by all beams."
+    ),
+    "quantisers": (
+        "Fitting on all items and encoding them, 3 codes of 256 each, in fresh processes that take turns; peak memory is the process's "
+        "own, vectors and libraries included. The peer has as many codes of the same meaning: FAISS' residual quantiser with a beam of 1, "
+        "which learns from no more rows than ours. The error is the mean squared distance of a unit vector to what its codes give back; an "
+        "item collides if another has all its codes."
     ),
     "profile": (
         "Processor time of one thread, so that other work on the machine counts for little. A share is of the whole step. The "

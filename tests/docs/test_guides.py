@@ -177,7 +177,7 @@ def movies(tmp_path_factory: pytest.TempPathFactory) -> Path:
         tandem_training=training,
         sasrec_training=training,
         ease_l2=(50.0,),
-        beam=5,
+        candidates=5,
         ks=(10,),
     )
     with quiet():
@@ -200,7 +200,7 @@ def test_bring_your_own_data(shop: tuple[Path, list[Outcome]]) -> None:
     assert [(row["row"], row["column"], row["value"]) for row in refused] == [(17, "timestamp", "2025-02-30 11:11")]
 
 
-@pytest.mark.parametrize("page", ["add-a-system.md", "concepts.md", "evaluation.md"])
+@pytest.mark.parametrize("page", ["add-a-system.md", "concepts.md", "evaluation.md", "semantic-ids.md"])
 def test_pages_that_go_on_with_the_shop(page: str, shop: tuple[Path, list[Outcome]]) -> None:
     outcomes = walk(DOCS / page, shop[0])
     assert problems(outcomes) == []
