@@ -38,5 +38,5 @@ def test_it_is_kept_whole(tmp_path: Path) -> None:
 def test_no_item_is_taken_away() -> None:
     with pytest.raises(InputError, match="num_items=2: the model knows 3"):
         KnownItems(MODEL, 2)
-    with pytest.raises(InputError, match="item codes 1..6"):
+    with pytest.raises(InputError, match=r"item codes 1\.\.6"):
         KnownItems(MODEL, 5).recommend(Histories.of([[1, 6]]), 2)

@@ -24,6 +24,7 @@ from penchant.models.generative.beam import LevelLogProbs, TrieTensors
 from penchant.models.generative.decoding import Plain, Search, Task
 from penchant.models.generative.head import CodeHead
 from penchant.models.generative.tokens import CodeEmbedding
+from penchant.nn.dropout import Dropout
 from penchant.nn.kept import Kept
 from penchant.objectives.softmax import Objective
 
@@ -69,7 +70,7 @@ class DepthHead(Kept, CodeHead):
         self.depth = nn.Embedding(codes.shape[1], width)
         self.from_prefix = nn.Linear(width, width, bias=False)
         self.norm = nn.LayerNorm(width)
-        self.part = nn.Sequential(nn.Linear(width, 2 * width), nn.GELU(), nn.Dropout(dropout), nn.Linear(2 * width, width))
+        self.part = nn.Sequential(nn.Linear(width, 2 * width), nn.GELU(), Dropout(dropout), nn.Linear(2 * width, width))
 
     def loss(self, states: Tensor, targets: Tensor) -> Tensor:
         """Cross-entropy of the target's code at each level, after its true codes above, a level."""

@@ -9,51 +9,36 @@ Letters  B rows, T items, L levels, S = T L tokens, W width, N items, w beam, K_
 
 from __future__ import annotations
 
-from pathlib import Path
-from typing import Self
-
 import numpy as np
 import torch
 from pydantic import Field
 from torch import Tensor, nn
 
-from penchant.contracts import Losses, TopK
-from penchant.core.artifacts import read_artifact, write_artifact
-from penchant.core.settings import Settings
+from penchant.contracts import Losses
 from penchant.data.batches import Batch, collate
 from penchant.data.histories import Histories
-from penchant.items.trie import CodeTrie
-from penchant.models.generative.beam import LevelLogProbs, TrieTensors, listed
-from penchant.models.generative.beam_filters import allowed_items
-from penchant.models.generative.decoding import Plain, Search, Task
+from penchant.models.generative.beam import LevelLogProbs
+from penchant.models.generative.decoding import Plain, Search
 from penchant.models.generative.free_beam import Free
-from penchant.models.generative.tokens import CodeEmbedding, compact
-from penchant.nn.dropout import Dropout
+from penchant.models.generative.generator import CodeGenerator, GeneratorSettings
 from penchant.nn.encoder_decoder import DecoderBlock, EncoderBlock
 from penchant.nn.transformer import init_normal
 from penchant.objectives.prefix import prefix_loss
-from penchant.ranking import blocks_of, check_request, join
 
-ROWS = 128  # histories encoded and decoded at a time
+#: Keys and values of the memory, a layer of the decoder each.
+Remembered = list[tuple[Tensor, Tensor]]
 
 
-class TigerSettings(Settings):
-    """Shape of the network; the defaults are the paper's but for heads of 32."""
+class TigerSettings(GeneratorSettings):
+    """Shape of the network; the defaults are the paper's but for heads of 32. The decoder has as many layers as the encoder."""
 
-    width: int = Field(default=128, ge=1)
-    layers: int = Field(default=4, ge=1, description="of the encoder, and as many of the decoder")
-    heads: int = Field(default=4, ge=1)
-    inner: int = Field(default=1024, ge=1, description="width of feed-forward parts")
-    dropout: float = Field(default=0.1, ge=0, lt=1)
-    max_len: int = Field(default=21, ge=2, description="longest window: items, and the start token")
-    beam: int = Field(default=50, ge=1, description="prefixes kept a level; a longer list widens it")
     constrained: bool = Field(default=True, description="whether beams keep to prefixes of items; else others are dropped after decoding")
     prefix_weight: float = Field(default=0.0, ge=0, description="weight of the loss of prefixes (APAO)")
     prefix_negatives: int = Field(default=0, ge=0, description="items that prefixes are set against; each costs a pass of the decoder")
     prefix_focus: float = Field(default=0.0, ge=0, description="how much more the worst prefix counts")
 
 
-class Tiger(nn.Module):
+class Tiger(CodeGenerator[TigerSettings]):
     """Generates the codes of the next item from the codes of a history.
 
     Args:
@@ -62,39 +47,33 @@ class Tiger(nn.Module):
     """
 
     KIND = "tiger"
+    SETTINGS = TigerSettings
 
     def __init__(self, codes: np.ndarray, settings: TigerSettings | None = None) -> None:
-        super().__init__()
-        self.settings = settings = settings or TigerSettings()
-        self.num_items, self.levels, self.max_len = len(codes) - 1, codes.shape[1], settings.max_len
-        self.register_buffer("codes", compact(codes))
-        self.codes: Tensor
-        trie = CodeTrie(codes[1:])
-        self.trie = TrieTensors(trie)
+        super().__init__(codes, settings)
+        settings, width = self.settings, self.settings.width
         #: Distinct prefixes of each length.
-        self.rivals = torch.from_numpy(np.diff(trie.level_starts)[1:].astype(np.float32))
-        width, sizes = settings.width, [int(size) for size in codes.max(axis=0) + 1]
-        self.embedding = CodeEmbedding(sizes, width)
-        self.start = nn.Embedding(self.levels, width)  # tokens of item 0, which begins a history
+        self.rivals = torch.from_numpy(np.diff(self.trie.trie.level_starts)[1:].astype(np.float32))
         self.begin = nn.Linear(width, width)  # of the newest item's state: what the decoder reads first
-        self.places, self.depths = nn.Embedding(settings.max_len, width), nn.Embedding(self.levels, width)
-        self.dropout = Dropout(settings.dropout)
         shape = {"dropout": settings.dropout, "inner": settings.inner}
         self.encoder = nn.ModuleList(EncoderBlock(width, settings.heads, **shape) for _ in range(settings.layers))
         self.decoder = nn.ModuleList(DecoderBlock(width, settings.heads, **shape) for _ in range(settings.layers))
-        self.told_norm, self.chosen_norm = nn.LayerNorm(width), nn.LayerNorm(width)  # tables begin small
+        self.chosen_norm = nn.LayerNorm(width)  # tables begin small
         self.encoder_norm, self.decoder_norm = nn.LayerNorm(width), nn.LayerNorm(width)
-        self.outputs = nn.ModuleList(nn.Linear(width, size) for size in sizes)
         init_normal(self)
+
+    @property
+    def search(self) -> Search:
+        """Beam search, along the trie or free."""
+        return Plain(self.settings.beam) if self.settings.constrained else Free(self.codes, self.settings.beam)
+
+    def read(self, histories: Histories) -> TigerReading:
+        """Encode the histories."""
+        return TigerReading(self, histories)
 
     def encode(self, items: Tensor) -> Tensor:
         """[B, T L, W], the memory of items int64[B, T]; tokens of an item see each other and all items before it."""
-        rows, steps = items.shape
-        depths = torch.arange(self.levels, device=items.device)
-        tokens = torch.where((items > 0)[..., None, None], self.embedding(self.codes[items].long()), self.start(depths))
-        x = tokens + self.depths(depths) + self.places(torch.arange(steps, device=items.device))[:, None]
-        x = self.dropout(self.told_norm(x.view(rows, steps * self.levels, -1)))
-        mask = self.visible(steps, self.levels)
+        x, mask = self.tokens(items), self.visible(items.shape[1], self.levels)
         for block in self.encoder:
             x = block(x, mask)
         return self.encoder_norm(x)
@@ -105,11 +84,11 @@ class Tiger(nn.Module):
         told = torch.arange(steps, device=self.codes.device).repeat_interleave(self.levels)
         return told <= asked[:, None]
 
-    def remember(self, memory: Tensor) -> list[tuple[Tensor, Tensor]]:
+    def remember(self, memory: Tensor) -> Remembered:
         """Keys and values of the memory for every layer of the decoder."""
         return [block.remember(memory) for block in self.decoder]  # type: ignore[operator]
 
-    def decode(self, newest: Tensor, chosen: Tensor, remembered: list[tuple[Tensor, Tensor]], mask: Tensor) -> Tensor:
+    def decode(self, newest: Tensor, chosen: Tensor, remembered: Remembered, mask: Tensor) -> Tensor:
         """[B, G, l + 1, W], states after the newest item [B, G or 1, W] and each of l codes int64[B, G, l] of G groups."""
         rows, groups, level = chosen.shape
         begin = self.begin(newest)[:, :, None].expand(rows, groups, 1, -1)
@@ -134,96 +113,48 @@ class Tiger(nn.Module):
         prefixes = prefix_loss(chances, others, same, rivals=self.rivals, focus=settings.prefix_focus)
         return Losses(loss + settings.prefix_weight * prefixes, {"codes": loss.detach(), "prefixes": prefixes.detach()})
 
-    def _chances(self, items: Tensor, memory: Tensor, remembered: list[tuple[Tensor, Tensor]]) -> Tensor:
+    def _chances(self, items: Tensor, memory: Tensor, remembered: Remembered) -> Tensor:
         """float32[B, T, M, L], log-probabilities of the codes of items int64[B, T, M], each after its own codes above, at every step."""
         rows, steps, many = items.shape
         codes = self.codes[items].long().flatten(1, 2)
         newest = memory[:, self.levels - 1 :: self.levels].repeat_interleave(many, dim=1)
         states = self.decode(newest, codes[..., :-1], remembered, self.visible(steps, many * self.levels))
-        found = [self._log_probs(states[:, :, level], level).gather(-1, codes[..., level, None]) for level in range(self.levels)]
+        found = [self.log_probs(states[:, :, level], level).gather(-1, codes[..., level, None]) for level in range(self.levels)]
         return torch.cat(found, dim=-1).view(rows, steps, many, self.levels)
 
-    @torch.no_grad()
-    def recommend(
-        self,
-        histories: Histories,
-        k: int,
-        *,
-        exclude: Histories | None = None,
-        allowed: np.ndarray | None = None,
-        search: Search | None = None,
-    ) -> TopK:
-        """The k most probable generated items a row; scores are log-probabilities of their codes.
 
-        Args:
-            allowed: bool[N + 1], items that may come back in any row; None: all.
-            search: Beam search by default. What it finds is listed best first.
+class TigerReading:
+    """Histories that were encoded.
 
-        Raises:
-            InputError: See ``Retriever``; or ``allowed`` has another shape.
-        """
-        check_request(histories, k, self.num_items, exclude)
-        open_items, blocks = allowed_items(allowed, self.num_items), []
-        for block in blocks_of(len(histories), 1, most=ROWS):
-            rows = np.arange(block.start, block.stop)
-            task = self._task(histories.take(rows), None if exclude is None else exclude.take(rows), open_items)
-            blocks.append(listed(*(search or self._search)(task, k), k))
-        return join(blocks, k)
+    Args:
+        model: In evaluation mode.
+        histories: B rows.
+    """
 
-    @property
-    def _search(self) -> Search:
-        return Plain(self.settings.beam) if self.settings.constrained else Free(self.codes, self.settings.beam)
-
-    def _task(self, histories: Histories, exclude: Histories | None, allowed: Tensor | None) -> Task:
-        newest, remembered, seen = self._memory(histories)
-
-        def log_probs(rows: Tensor | slice) -> LevelLogProbs:
-            state, known, padding = newest[rows], [(keys[rows], values[rows]) for keys, values in remembered], seen[rows]
-
-            def of_level(chosen: Tensor) -> Tensor:
-                mask = padding.expand(-1, chosen.shape[1] * (chosen.shape[2] + 1), -1)
-                return self._log_probs(self.decode(state, chosen, known, mask[:, None])[:, :, -1], chosen.shape[2])
-
-            return of_level
-
-        return Task(self.trie, len(histories), log_probs, exclude, allowed)
-
-    def _memory(self, histories: Histories) -> tuple[Tensor, list[tuple[Tensor, Tensor]], Tensor]:
-        """The newest item's states [B, 1, W], keys and values, and bool[B, 1, S], which of them are no padding."""
-        batch = collate(histories.last(self.max_len - 1), begins=histories.lengths < self.max_len, targets=False)
+    def __init__(self, model: Tiger, histories: Histories) -> None:
+        self.model = model
+        batch = collate(histories.last(model.max_len - 1), begins=histories.lengths < model.max_len, targets=False)
         seen = torch.arange(batch.items.shape[1]) < batch.lengths[:, None]
-        memory = self.encode(batch.items)
-        newest = memory[torch.arange(len(memory)), batch.lengths * self.levels - 1][:, None]
-        return newest, self.remember(memory), seen.repeat_interleave(self.levels, dim=1)[:, None]
+        memory = model.encode(batch.items)
+        self.newest = memory[torch.arange(len(memory)), batch.lengths * model.levels - 1][:, None]  # [B, 1, W]
+        self.remembered = model.remember(memory)
+        self.seen = seen.repeat_interleave(model.levels, dim=1)[:, None]  # bool[B, 1, T L], what is no padding
 
-    def _log_probs(self, states: Tensor, level: int) -> Tensor:
-        return self.outputs[level](states).float().log_softmax(dim=-1)
+    def log_probs(self, rows: Tensor | slice) -> LevelLogProbs:
+        """See ``penchant.models.generative.generator.Reading``."""
+        state, seen = self.newest[rows], self.seen[rows]
+        known = [(keys[rows], values[rows]) for keys, values in self.remembered]
 
-    @torch.no_grad()
-    def score(self, histories: Histories, *, chunk: int = 256) -> Tensor:
-        """float32[B, N + 1], log-probabilities of all items' codes, exhaustively, a chunk of items at a time; column 0 is ``-inf``."""
-        newest, remembered, seen = self._memory(histories)
-        out = torch.full((len(histories), self.num_items + 1), -torch.inf)
-        for start in range(1, self.num_items + 1, chunk):
-            codes = self.codes[start : start + chunk].long().expand(len(histories), -1, -1)
-            mask = seen.expand(-1, codes.shape[1] * self.levels, -1)
-            states = self.decode(newest, codes[..., :-1], remembered, mask[:, None])
-            chances = [
-                self._log_probs(states[:, :, level], level).gather(-1, codes[..., level, None])[..., 0] for level in range(self.levels)
-            ]
-            out[:, start : start + chunk] = torch.stack(chances).sum(dim=0)
-        return out
+        def of_level(chosen: Tensor) -> Tensor:
+            mask = seen.expand(-1, chosen.shape[1] * (chosen.shape[2] + 1), -1)
+            return self.model.log_probs(self.model.decode(state, chosen, known, mask[:, None])[:, :, -1], chosen.shape[2])
 
-    def save(self, folder: Path) -> None:
-        """Write the artifact: settings and weights, codes among them."""
-        with write_artifact(folder, kind=self.KIND, settings=self.settings.plain()) as out:
-            out.tensors("weights", {name: value.contiguous() for name, value in self.state_dict().items()})
+        return of_level
 
-    @classmethod
-    def load(cls, folder: Path) -> Self:
-        """Restore a saved model, ready to recommend."""
-        saved = read_artifact(folder, kind=cls.KIND)
-        weights = saved.tensors("weights")
-        model = cls(weights["codes"].numpy(), TigerSettings.of(saved.manifest.settings))
-        model.load_state_dict(weights)
-        return model.eval()
+    def chances(self, codes: Tensor) -> Tensor:
+        """See ``penchant.models.generative.generator.Reading``."""
+        model, wanted = self.model, codes.expand(len(self.newest), -1, -1)
+        mask = self.seen.expand(-1, len(codes) * model.levels, -1)
+        states = model.decode(self.newest, wanted[..., :-1], self.remembered, mask[:, None])
+        found = [model.log_probs(states[:, :, level], level).gather(-1, wanted[..., level, None]) for level in range(model.levels)]
+        return torch.cat(found, dim=-1).sum(dim=-1)
