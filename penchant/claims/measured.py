@@ -23,6 +23,7 @@ from scipy import sparse
 
 from penchant.claims.claim import Budget
 from penchant.claims.discover import Recipe
+from penchant.claims.sharing import SharingLab
 from penchant.claims.world import World
 from penchant.core.artifacts import read_artifact, write_artifact
 from penchant.core.assets import cache_folder
@@ -111,7 +112,7 @@ def measured(task: Task, store: Path | None = None) -> Measured:
 
 
 def _run(task: Task, work: Path) -> Measured:
-    lab = task.world.lab(task.seed, task.budget, work)
+    lab = SharingLab.of(task.world.lab(task.seed, task.budget, work), work.parent.parent / "parts", task.recipe.version)
     reset_peak_memory()
     seed_everything(task.seed)
     began = time.monotonic()
