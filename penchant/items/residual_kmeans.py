@@ -19,6 +19,7 @@ from penchant.items.kmeans import check, distinct, kmeans
 from penchant.items.quantiser import UnitQuantiser, nearest, squared_distances, total
 from penchant.items.sinkhorn import balanced
 
+_TURNS = 25  # of balanced assignments and means, at most
 _AGAIN = 5  # iterations of Sinkhorn from prices that were nearly right
 
 
@@ -29,7 +30,7 @@ class ResidualKMeans(UnitQuantiser):
         levels: L, how many codes an item gets.
         codebook: K, clusters a level; fewer where there are fewer distinct points.
         seed: Same seed and same vectors give the same codebooks.
-        iterations: k-means iterations a level.
+        iterations: k-means iterations a level, at each number of dimensions.
         points: Rows a cluster used in training; of more than ``points * K`` rows a sample of that size is drawn.
         capacity: A cluster learns from at most ``ceil(capacity * n / K)`` of the n training rows; 1.0 is balanced, ``None``
             plain k-means. It shapes the centroids only: ``encode`` gives each row its nearest centroid, so that rows do
@@ -47,7 +48,7 @@ class ResidualKMeans(UnitQuantiser):
         levels: int = 3,
         codebook: int = 256,
         seed: int = 0,
-        iterations: int = 25,
+        iterations: int = 10,
         points: int = 256,
         capacity: float | None = None,
     ) -> None:
@@ -131,7 +132,7 @@ def balanced_kmeans(points: np.ndarray, clusters: int, *, capacity: float, seed:
         return book
     room = np.full(len(book), int(np.ceil(capacity * len(points) / len(book))))
     codes, prices = balanced(squared_distances(points, book), room)
-    for _ in range(iterations):
+    for _ in range(_TURNS):
         sizes = np.bincount(codes, minlength=len(book))[:, None]
         sums = csr_array((np.ones(len(codes)), (codes, np.arange(len(codes)))), (len(book), len(codes))) @ points
         book = np.where(sizes > 0, sums / np.maximum(sizes, 1), book).astype(np.float32)

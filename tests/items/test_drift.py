@@ -30,7 +30,7 @@ def test_items_of_the_same_sort_have_not_drifted_and_others_have() -> None:
         assert level.error_unseen is not None and level.ratio is not None
         assert level.error_new == pytest.approx(level.error_unseen, rel=0.2)
         assert level.ratio == pytest.approx(level.error_new / level.error)
-        assert level.shift < 3 * level.shift_chance
+        assert level.shift < 6 * level.shift_chance
     assert other.levels[0].error_new > 3 * other.levels[0].error
     one_sort = drift_of(quantiser, old, blobs(100, range(1), 1))  # coded well, but one sort only
     assert one_sort.drifted and one_sort.levels[0].shift > 5 * one_sort.levels[0].shift_chance
