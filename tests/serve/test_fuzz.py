@@ -39,6 +39,7 @@ ROUTES = [
     ("GET", "/v1/users/{user_id}"),
     ("GET", "/v1/items/{item_id}"),
     ("GET", "/v1/codes"),
+    ("GET", "/v1/beam"),
     ("GET", "/v1/report"),
     ("GET", "/v1/report/figures/{name}"),
     ("GET", "/v1/health"),
