@@ -10,7 +10,7 @@ from collections.abc import Iterator, Mapping
 from enum import Enum
 from functools import partial
 from pathlib import Path
-from types import BuiltinFunctionType, FunctionType, MethodType
+from types import BuiltinFunctionType, CodeType, FunctionType, MethodType
 from typing import Any
 
 import numpy as np
@@ -55,7 +55,9 @@ def _parts(value: Any, path: list[int]) -> Iterator[bytes]:
     elif id(value) in path:
         yield str(len(path) - path.index(id(value))).encode()
     else:
-        for part in _inside(value):
+        inside = _inside(value)
+        yield str(len(inside)).encode()
+        for part in inside:
             yield from _parts(part, [*path, id(value)])
 
 
@@ -77,7 +79,9 @@ def _inside(value: Any) -> list[Any]:
         return [value.__func__.__qualname__, value.__self__]
     if isinstance(value, FunctionType):
         enclosed = [cell.cell_contents for cell in value.__closure__ or ()]
-        return [value.__module__, value.__qualname__, value.__code__.co_code, value.__defaults__, enclosed]
+        return [value.__module__, value.__qualname__, value.__code__, value.__defaults__, value.__kwdefaults__, enclosed]
+    if isinstance(value, CodeType):
+        return [value.co_code, value.co_names, value.co_consts]
     if hasattr(value, "__dict__"):
         return [vars(value)]
     raise InputError(f"an object of class {type(value).__qualname__}", "it has no contents to be hashed", "keep it out of what is hashed")

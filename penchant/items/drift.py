@@ -120,10 +120,11 @@ def drift_of(quantiser: Quantiser, old: np.ndarray, new: np.ndarray, *, seed: in
     rng = generator(seed)
     before, after = quantiser.encode(old), quantiser.encode(new)
     unseen = held_out_errors(quantiser, old, seed)
-    draws = [rng.choice(len(old), min(len(new), len(old)), replace=False) for _ in range(_DRAWS)]
+    both = np.concatenate([before, after])
+    draws = [rng.permutation(len(both)) for _ in range(_DRAWS)]  # who is old and who is new, dealt anew
     levels = []
     for level, size in enumerate(quantiser.codebook_sizes, start=1):
-        column = before[:, level - 1]
+        column, mixed = before[:, level - 1], both[:, level - 1]
         error = float(errors(quantiser, old, before[:, :level]).mean())
         error_new = float(errors(quantiser, new, after[:, :level]).mean())
         levels.append(
@@ -134,7 +135,7 @@ def drift_of(quantiser: Quantiser, old: np.ndarray, new: np.ndarray, *, seed: in
                 error_unseen=None if unseen is None else unseen[level - 1],
                 ratio=error_new / error if error > 1e-9 else None,
                 shift=divergence(column, after[:, level - 1], size),
-                shift_chance=float(np.mean([divergence(column, column[draw], size) for draw in draws])),
+                shift_chance=float(np.mean([divergence(mixed[draw[: len(old)]], mixed[draw[len(old) :]], size) for draw in draws])),
             )
         )
     return Drift(len(old), len(new), tuple(levels), unheld=float((~np.isin(after[:, 0], before[:, 0])).mean()))

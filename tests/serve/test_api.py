@@ -17,6 +17,7 @@ from fastapi import FastAPI
 from starlette.testclient import TestClient
 
 from penchant import __version__
+from penchant.pipeline.changes import without_items
 from penchant.pipeline.release import Release
 from penchant.serve.app import create_app
 from penchant.serve.event_log import EventLog
@@ -336,6 +337,27 @@ def test_a_beam_search_can_be_watched(client: TestClient, tiny_release: Release,
     assert found["items"][0]["item_id"] not in {one["item_id"] for one in again["items"]}
     nobody = client.get("/v1/beam", params={"width": 3}).json()
     assert (nobody["user_id"], nobody["events"], len(nobody["items"])) == (None, 0, 3)
+
+
+def test_blocked_items_are_shown_nowhere(tiny_release: Release, log: EventLog) -> None:
+    gone = {"i2", "i3", "i5", "i9"}
+    with TestClient(create_app(without_items(tiny_release, gone), log=log), raise_server_exceptions=False) as client:
+
+        def shown(answer: Any) -> set[str]:
+            return {one["item_id"] for one in answer}
+
+        title = client.get("/v1/items/i2").json()["title"]  # who has the address still sees what it was
+        assert not gone & shown(client.post("/v1/search", json={"query": title, "k": 60}).json()["items"])
+        assert not gone & shown(client.post("/v1/recommend", json={"user_id": "u1", "k": 50}).json()["items"])
+        assert not gone & shown(client.get("/v1/beam", params={"user_id": "u1", "width": 50}).json()["items"])
+        item = client.get("/v1/items/i1").json()
+        assert item["similar"] and not gone & (shown(item["similar"]) | shown(item["bought_with"]))
+        for child in client.get("/v1/codes").json()["children"]:
+            assert not gone & shown(client.get("/v1/codes", params={"prefix": child["code"]}).json()["leaves"])
+        everything = without_items(tiny_release, tiny_release.space.catalog.items.ids.to_list())
+    with TestClient(create_app(everything, log=log), raise_server_exceptions=False) as client:
+        assert client.get("/v1/beam", params={"user_id": "u1"}).json()["levels"] == []
+        assert client.post("/v1/recommend", json={"user_id": "u1", "k": 5}).json()["items"] == []
 
 
 def test_the_report_and_its_figures(client: TestClient, tiny_release: Release) -> None:

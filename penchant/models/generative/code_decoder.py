@@ -2,6 +2,7 @@
 
 Flow     codes of the last items, one token a code -> causal transformer -> at each token the next code; generation goes on from
          the history's keys and values, which all beams share
+Used     for the cost of the two forms side by side (benchmarks/decoders.py); no claim compares their accuracy yet
 Sources  the decoder-only side of the comparison with TIGER (arXiv:2305.05065), as in OneRec-V2 (arXiv:2508.20900) and LC-Rec
          (arXiv:2311.09049), without their language models; one pass trains every event of a history
 Letters  B rows, T items, L levels, S = T L tokens, W width, N items, C candidates, G groups of l codes, K_l codes of level l
@@ -96,12 +97,12 @@ class Reading:
         self.seen = (torch.arange(x.shape[1]) <= last[:, None])[:, None, None]
 
     def log_probs(self, rows: Tensor | slice) -> LevelLogProbs:
-        """For some of the rows: int64[b, G, l] -> float32[b, G, K_l], log-probabilities of the next code; [b, 1, K_1] after none."""
+        """For some of the rows: int64[b, G, l] -> float32[b, G, K_l], log-probabilities of the next code."""
         newest = self.newest[rows]
 
         def next_code(chosen: Tensor) -> Tensor:
             level = chosen.shape[2]
-            return self.model.log_probs(self.continued(chosen, rows)[:, :, -1] if level else newest, level)
+            return self.model.log_probs(self.continued(chosen, rows)[:, :, -1] if level else newest.expand(-1, chosen.shape[1], -1), level)
 
         return next_code
 

@@ -78,7 +78,7 @@ class CodeGenerator(nn.Module, ABC, Generic[S]):
         self.register_buffer("codes", compact(codes))
         self.codes: Tensor
         self.trie = TrieTensors(CodeTrie(codes[1:]))
-        width, sizes = settings.width, [int(size) for size in codes.max(axis=0) + 1]
+        width, sizes = settings.width, [int(size) + 1 for size in codes.max(axis=0)]
         self.embedding = CodeEmbedding(sizes, width)
         self.start = nn.Embedding(self.levels, width)  # tokens of item 0, which begins a history
         self.places, self.depths = nn.Embedding(settings.max_len + 1, width), nn.Embedding(self.levels, width)

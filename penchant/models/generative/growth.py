@@ -20,7 +20,10 @@ from penchant.models.generative.tokens import CodeEmbedding
 
 
 def grown(model: Tandem, codes: np.ndarray, vectors: np.ndarray, quantiser: Quantiser | None = None) -> Tandem:
-    """The network over M >= N items. Scores of the N items among themselves do not change.
+    """The network over M >= N items. Dense scores of the N items do not change, nor those of a parallel head.
+
+    A head that generates level by level shares its probability among more codes where a level has got longer, so its scores
+    of known items fall a little, unevenly.
 
     Args:
         model: Over N items.

@@ -29,7 +29,7 @@ class CodeHead(nn.Module, ABC):
         fits = codes.ndim == 2 and len(codes) > 1 and codes.shape[1] > 0
         require(fits, f"codes of shape {codes.shape}", "a head needs items and levels", "pass int[N + 1, L] with N, L >= 1")
         self.register_buffer("codes", compact(codes))
-        self.sizes = [int(size) for size in codes.max(axis=0) + 1]  # K_1..K_L
+        self.sizes = [int(size) + 1 for size in codes.max(axis=0)]  # K_1..K_L
 
     @property
     def num_items(self) -> int:

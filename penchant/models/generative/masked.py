@@ -5,7 +5,7 @@ Sources  LLaDA-Rec (arXiv:2511.06254), masked diffusion of next-item codes, beam
          paths that disagree with themselves
 Flow     state + (known code, or [MASK]) of each slot -> bidirectional transformer over the slots -> cosines with the codes
 Loss     diffusion masks each code with probability t, t ~ U(0, 1), and weights the cross-entropy of what it masked by 1 / t.
-         n of L codes are masked then with the same chance for each n, and 1 / t averages to 1 / n given n >= 1 (a beta
+         n of L codes are masked then with the same chance for each n, and its weight 1 / t integrates to 1 / n (a beta
          integral). So n is drawn evenly from 1..L and the mean over the n masked codes is taken: the same loss in
          expectation, with weights that cannot explode near t = 0, so nothing is clipped. L times it is what the codes
          cost on average over all orders of filling them one by one

@@ -92,7 +92,7 @@ class ItemTokens(nn.Module):
         self.counts: Tensor
         self.start = nn.Parameter(torch.empty(width).normal_(std=0.02))
         self.ids = nn.Embedding(len(codes), width, padding_idx=0) if with_ids else None
-        self.embedding = CodeEmbedding([int(size) for size in codes.max(axis=0) + 1], width) if with_codes else None
+        self.embedding = CodeEmbedding([int(size) + 1 for size in codes.max(axis=0)], width) if with_codes else None
         self.project = nn.Linear(vectors.shape[1], width, bias=False) if with_vectors else None
 
     def some(self, items: Tensor) -> Tensor:

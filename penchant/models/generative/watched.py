@@ -39,7 +39,7 @@ class Watched:
     """
 
     width: int = 10
-    #: The beam after each level, most probable prefix first; L lists after a search that found something.
+    #: The beam after each level, most probable prefix first; L lists, or none where nothing is left.
     levels: list[list[Held]] = field(default_factory=list)
 
     def __post_init__(self) -> None:
@@ -63,7 +63,7 @@ class Watched:
         found = items[0][items[0] > 0]
         ids = torch.from_numpy(task.trie.trie.path(found.numpy()).copy())  # nodes of the found items, level by level
         codes = task.trie.codes[ids - 1].long()
-        self.levels = _levels(seen, codes)
+        self.levels = _levels(seen, codes) if len(found) else []
         return items, scores
 
 

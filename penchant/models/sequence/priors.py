@@ -5,7 +5,7 @@ Flow     encoder -> state h -> head of a group f_g(h) = h + SiLU(W_g h), all zer
          best that the heads of its groups give it
 Departs  softmax over the catalogue, at the encoder's temperature, in place of drawn negatives; items without a group have a head
          of their own. Heads that never saw other groups are sure of what is unlikely, and their raw scores, compared as they are
-         (``switch_weight`` 0), rank badly: log-probabilities are compared, a head's being that of the item within its group plus
+         (``switch_weight`` 0), rank badly: log-probabilities are compared, a head's being that of the item among all, plus
          ``trust`` times that of the group, which a switch predicts (the paper has one, but does not say that scores need it)
 Letters  B rows, T steps, P steps ahead, N items, W width, G groups, S segments of the steps ahead, M heads, E positions with a target
 """

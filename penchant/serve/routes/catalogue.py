@@ -29,13 +29,14 @@ def item(item_id: Annotated[Id, Path()], service: Held) -> ItemOut:
     space = service.release.space
     code = space.catalog.items.code(item_id, "item_id")
     similar, together = [], []
+    blocked = sorted(service.release.blocked)
     near = min(_NEAR, len(space.catalog) - 1)
     if near:
-        similar = _scored(service, service.vectors.neighbours(np.array([code]), near))
+        found = service.vectors.neighbours(np.array([code]), min(near + len(blocked), len(space.catalog) - 1))
+        similar = _scored(service, found)[:near]
         if _TOGETHER in service.release.models:
-            alone = Histories.of([[code]])
-            scores = cast(Scorer, service.release.models[_TOGETHER]).score(alone)
-            together = _scored(service, top_k(exclude_(scores, alone), near))
+            scores = cast(Scorer, service.release.models[_TOGETHER]).score(Histories.of([[code]]))
+            together = _scored(service, top_k(exclude_(scores, Histories.of([[code, *blocked]])), near))
     (card,) = service.cards.of([code])
     return ItemOut(**card, events=int(space.events[code]), similar=similar, bought_with=together)
 
@@ -54,11 +55,13 @@ def codes(
     leaves = None
     if node["items"] <= _FEW:
         below = (service.release.space.codes[1:, : len(wanted)] == wanted).all(axis=1)
-        leaves = [Card(**card) for card in service.cards.of(np.flatnonzero(below) + 1)]
+        shown = [code for code in (np.flatnonzero(below) + 1).tolist() if code not in service.release.blocked]
+        leaves = [Card(**card) for card in service.cards.of(shown)]
     return CodesOut(**{**node, "leaves": leaves})
 
 
 def _scored(service: Service, found: TopK) -> list[Scored]:
-    """Row 0 of a ranking as cards, as far as it has something to say for them."""
-    items, scores = found.items[0][found.scores[0] > 0], found.scores[0][found.scores[0] > 0]
+    """Row 0 of a ranking as cards, as far as it has something to say for them and they are not blocked."""
+    open_items = (found.scores[0] > 0) & ~np.isin(found.items[0], list(service.release.blocked))
+    items, scores = found.items[0][open_items], found.scores[0][open_items]
     return [Scored(**card, score=float(score)) for card, score in zip(service.cards.of(items), scores, strict=True)]

@@ -57,8 +57,9 @@ def search(asked: SearchIn, service: Held, request_id: RequestId) -> SearchOut:
     """Search the catalogue by words and by meaning."""
     started = time.perf_counter()
     hidden = () if asked.user_id is None else service.state.person(asked.user_id).hidden
+    gone = np.array([*hidden, *service.release.blocked], np.int32)
     k = min(asked.k, len(service.release.space.catalog))
-    found = service.search.search(asked.query, k, exclude=np.array(hidden, np.int32))
+    found = service.search.search(asked.query, k, exclude=gone)
     searched = time.perf_counter()
     rows = zip(service.cards.of(found.items), found.scores, found.matched, strict=True)
     items = [

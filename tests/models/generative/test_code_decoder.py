@@ -14,7 +14,9 @@ from penchant.data.batches import collate
 from penchant.data.histories import Histories
 from penchant.items.collisions import unique_codes
 from penchant.models.generative.code_decoder import CodeDecoder, CodeDecoderSettings, Reading, causal
-from penchant.models.generative.decoding import Exact
+from penchant.models.generative.decoding import Exact, Plain, Search
+from penchant.models.generative.diverse import Diverse
+from penchant.models.generative.sampled import Sampled
 from penchant.ranking import exclude_, top_k
 from penchant.train.loop import Trainer
 from tests.contracts.planted import NUM_ITEMS, PAIRS, codes, train_histories, training
@@ -79,6 +81,15 @@ def test_an_exact_search_with_a_narrow_beam_equals_scoring_within_what_is_allowe
     found = model.recommend(HISTORIES, 5, allowed=allowed, search=Exact(2))
     scores = exclude_(model.score(HISTORIES), None).masked_fill(~torch.from_numpy(allowed), -torch.inf)
     assert found.items.tolist() == top_k(scores, 5).items.tolist()
+
+
+@pytest.mark.parametrize("search", [Plain(3), Exact(3), Sampled(1.5), Diverse(3, 1.0, 6)])
+def test_every_search_gives_k_items_of_its_own_scores(search: Search) -> None:
+    model = made()
+    found = model.recommend(HISTORIES, 9, search=search)
+    assert all(len(set(row) - {0}) == 9 for row in found.items.tolist())
+    own = model.score(HISTORIES).gather(1, torch.from_numpy(found.items).long()).numpy()
+    np.testing.assert_allclose(own, found.scores, rtol=1e-4, atol=1e-4)
 
 
 @pytest.mark.parametrize("levels", [1, 2])

@@ -42,7 +42,7 @@ def test_every_quantiser_gives_codes_and_rank_makes_them_unique(quantising: Quan
 @pytest.mark.parametrize("quantising", [Quantising.KMEANS, Quantising.UNIFORM])
 def test_free_codes_end_all_collisions_without_a_further_level(quantising: Quantising) -> None:
     quantiser, codes = coded(quantising, levels=2, codebook=40)
-    assert alike(codes) > 20
+    assert alike(codes) >= 10
     found = Collisions.FREE.settle(codes, COUNTS, quantiser, VECTORS)
     assert found.shape == codes.shape and alike(found) == 0 and (found[0] == -1).all()
     assert np.array_equal(found[:, 0], codes[:, 0])
