@@ -28,7 +28,7 @@ from penchant.items.quantiser import Quantiser
 from penchant.items.residual_kmeans import ResidualKMeans
 from penchant.models.generative.parallel import ParallelSettings
 from penchant.models.generative.recode import HeadTraining, learnt_codes
-from penchant.models.generative.retrievers import CodeRetriever, TandemRetriever
+from penchant.models.generative.retrievers import CODE_WEIGHTS, CodeRetriever, TandemRetriever
 from penchant.models.generative.tandem import Tandem, TandemSettings
 from penchant.models.retrieval.content import ContentNeighbours
 from penchant.models.retrieval.linear import ease, item_knn
@@ -41,8 +41,6 @@ from penchant.train.settings import TrainSettings
 
 #: Up to this many items the softmax goes over all of them.
 FULL_SOFTMAX_ITEMS = 50_000
-#: Weights of the code head that are tried on validation.
-CODE_WEIGHTS = (0.0, 0.1, 0.2, 0.4, 0.8)
 
 
 class JobSettings(Settings):

@@ -26,6 +26,8 @@ from penchant.models.generative.tandem import Tandem
 from penchant.ranking import blocks_of, check_request, exclude_, join, tie_order, top_k
 
 ROWS = 256  # beams of so many rows at a time
+#: Weights of the code head in the common score that are tried on validation.
+CODE_WEIGHTS = (0.0, 0.1, 0.2, 0.4, 0.8)
 
 
 class CodeRetriever:

@@ -21,7 +21,7 @@ from penchant.items.controls import shuffled
 from penchant.items.product import ProductQuantiser
 from penchant.models.generative.parallel import ParallelSettings
 from penchant.models.generative.recode import HeadTraining, learnt_codes
-from penchant.models.generative.retrievers import CodeRetriever, TandemRetriever
+from penchant.models.generative.retrievers import CODE_WEIGHTS, CodeRetriever, TandemRetriever
 from penchant.models.generative.tandem import Tandem, TandemSettings
 from penchant.recipes.common import BEAUTY, BEAUTY_TIES
 from penchant.recipes.generative.shared import Collisions, Quantising, Source, sourced_codes, training_of
@@ -34,8 +34,6 @@ SPACE = {
     "learning_rate": FloatDistribution(3e-4, 5e-3, log=True),
     "temperature": FloatDistribution(0.04, 0.12, log=True),
 }
-#: Weights of the code head in the common score that are tried on validation.
-WEIGHTS = (0.0, 0.1, 0.2, 0.4, 0.8)
 
 
 class Ranking(StrEnum):
@@ -126,7 +124,7 @@ def build(
     )
     if ranking == Ranking.CODES:
         return by_codes
-    return max((TandemRetriever(model, weight=weight) for weight in WEIGHTS), key=lab.quality)
+    return max((TandemRetriever(model, weight=weight) for weight in CODE_WEIGHTS), key=lab.quality)
 
 
 CODES = {"ranking": "codes"}
