@@ -120,12 +120,12 @@ class ParallelHead(Kept, CodeHead):
         queries = self.queries(states)
         if self.settings.over_items:
             return self.objective(queries.flatten(1), targets, CodeTable(self))
-        logits = self.logits(queries).float()
+        logits = self.logits(queries, self.vectors()).float()
         return F.cross_entropy(logits.flatten(0, 1), self.codes_of(targets).flatten())
 
-    def logits(self, queries: Tensor) -> Tensor:
-        """float[P, L, K] of queries [P, L, V]; ``-inf`` for codes that a level does not have."""
-        return torch.einsum("plv,lkv->plk", queries, self.vectors()) * self.scale + self.missing
+    def logits(self, queries: Tensor, vectors: Tensor) -> Tensor:
+        """float[P, L, K] of queries [P, L, V] and code vectors [L, K, V]; ``-inf`` for codes that a level does not have."""
+        return torch.einsum("plv,lkv->plk", queries, vectors) * self.scale + self.missing
 
     def vectors(self) -> Tensor:
         """[L, K, V], unit vectors of the codes; levels with fewer than K codes are filled up with zeros."""
@@ -137,14 +137,14 @@ class ParallelHead(Kept, CodeHead):
     @torch.no_grad()
     def chances(self, states: Tensor, items: Tensor) -> Tensor:
         """The sums over levels of the log-probabilities of the items' codes."""
-        levels = self.logits(self.queries(states)).float().log_softmax(dim=-1)
+        levels = self.logits(self.queries(states), self.kept(self._tables)[0]).float().log_softmax(dim=-1)
         wanted = self.codes_of(items).transpose(1, 2)  # [B, L, C]
         return levels.gather(2, wanted).sum(dim=1)
 
     @torch.no_grad()
     def score(self, states: Tensor) -> Tensor:
         """All items, as sums of L look-ups each."""
-        levels = self.logits(self.queries(states)).float().log_softmax(dim=-1)
+        levels = self.logits(self.queries(states), self.kept(self._tables)[0]).float().log_softmax(dim=-1)
         places = self.codes.long() + torch.arange(self.levels, device=self.codes.device) * levels.shape[2]
         return F.embedding_bag(places, levels.flatten(1).T.contiguous(), mode="sum").T.contiguous()
 
@@ -153,13 +153,15 @@ class ParallelHead(Kept, CodeHead):
         """Exactly the best, by a scan of the catalogue's codes."""
         places = min(places, self.num_items)
         queries = self.queries(states).float()
-        constant = self.logits(queries).logsumexp(dim=-1).sum(dim=-1, keepdim=True)
+        vectors, scan = self.kept(self._tables)
+        constant = self.logits(queries, vectors).logsumexp(dim=-1).sum(dim=-1, keepdim=True)
         mask = None if allowed is None else allowed.numpy()
-        found = self.kept(self._scan).search((queries * self.scale).numpy(), places, exclude=exclude, allowed=mask)
+        found = scan.search((queries * self.scale).numpy(), places, exclude=exclude, allowed=mask)
         return torch.from_numpy(found.items).long(), torch.from_numpy(found.scores) - constant
 
-    def _scan(self) -> ProductScan:
-        return ProductScan(self.vectors().float().numpy(), self.codes[1:].numpy())
+    def _tables(self) -> tuple[Tensor, ProductScan]:
+        vectors = self.vectors()
+        return vectors, ProductScan(vectors.float().numpy(), self.codes[1:].numpy())
 
 
 class CodeTable:

@@ -110,7 +110,7 @@ def test_levels_of_unequal_size() -> None:
     made = ParallelHead(codes, 8).eval()
     found, _ = made.best(torch.randn(1, 8), 4)
     assert sorted(found[0].tolist()) == [1, 2, 3, 4]
-    assert torch.isneginf(made.logits(made.queries(torch.randn(1, 8)))[0, 0, 2:]).all()
+    assert torch.isneginf(made.logits(made.queries(torch.randn(1, 8)), made.vectors())[0, 0, 2:]).all()
 
 
 def test_new_weights_are_searched_anew() -> None:
