@@ -29,6 +29,7 @@ from penchant.models.generative.depth import DepthHead, DepthSettings
 from penchant.models.generative.masked import MaskedSettings
 from penchant.models.generative.parallel import ParallelSettings
 from penchant.models.generative.tokens import ItemTokens, NormalisedTable
+from penchant.models.generative.unit_rows import UnitRows
 from penchant.models.sequence.retriever import SequenceRetriever
 from penchant.nn.dropout import Dropout
 from penchant.nn.kept import Kept
@@ -72,6 +73,7 @@ class Tandem(Kept, SequenceRetriever[TandemSettings]):
     """
 
     KIND = "tandem"
+    _unit_rows: UnitRows | None = None  # of ``ranked``, while the mode stays what it is
 
     def __init__(
         self,
@@ -164,12 +166,25 @@ class Tandem(Kept, SequenceRetriever[TandemSettings]):
         states, targets = self.encode(batch)[has], batch.targets[has]
         total, terms = states.new_zeros(()), {}
         if settings.dense_weight > 0:
-            dense = self.objective(F.normalize(states, dim=-1), self.place[targets], NormalisedTable(self.tokens, self.ranked))
+            dense = self.objective(F.normalize(states, dim=-1), self.place[targets], self._ranked_table())
             total, terms["next_item"] = total + settings.dense_weight * dense, dense.detach()
         if settings.code_weight > 0:
             codes = self.code_head.loss(states, targets)
             total, terms["codes"] = total + settings.code_weight * codes, codes.detach()
         return Losses(total, terms)
+
+    def train(self, mode: bool = True) -> Self:
+        """Set the mode, and forget what follows from weights and buffers."""
+        self._unit_rows = None
+        return super().train(mode)
+
+    def _ranked_table(self) -> NormalisedTable:
+        kind, device = torch.float32, self.ranked.device
+        if torch.is_autocast_enabled(device.type):
+            kind = torch.get_autocast_dtype(device.type)
+        if self._unit_rows is None or self._unit_rows.kind != kind:
+            self._unit_rows = UnitRows(self.tokens, self.ranked, kind)
+        return NormalisedTable(self.tokens, self.ranked, fast=self._unit_rows)
 
     @torch.no_grad()
     def tables(self) -> tuple[Tensor, Tensor]:

@@ -5,7 +5,7 @@ Letters: N items, W width, L levels, K_l codes of level l, D dimensions of the c
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import numpy as np
 import torch
@@ -118,13 +118,16 @@ class NormalisedTable:
     Args:
         tokens: Of all items.
         rows: int64[M + 1], the items of the table, row 0 being padding; None: all.
+        fast: Makes the whole table faster, see ``penchant.models.generative.unit_rows``; row 0 may differ.
     """
 
-    def __init__(self, tokens: ItemTokens, rows: Tensor | None = None) -> None:
-        self.tokens, self.rows = tokens, rows
+    def __init__(self, tokens: ItemTokens, rows: Tensor | None = None, *, fast: Callable[[], Tensor] | None = None) -> None:
+        self.tokens, self.rows, self.fast = tokens, rows, fast
 
     def all(self) -> Tensor:
         """[M + 1, W]."""
+        if self.fast is not None:
+            return self.fast()
         return F.normalize(self.tokens.all() if self.rows is None else self.tokens.some(self.rows), dim=-1)
 
     def some(self, items: Tensor) -> Tensor:
