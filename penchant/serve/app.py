@@ -17,16 +17,16 @@ from penchant import __version__
 from penchant.pipeline.release import Release
 from penchant.serve.body_limit import BodyLimit
 from penchant.serve.console import Console
-from penchant.serve.event_log import EventLog
 from penchant.serve.refusals import add_handlers
 from penchant.serve.routes import beam, catalogue, events, recommend, report, users
 from penchant.serve.service import Service
+from penchant.serve.sqlite_log import SqliteEventLog
 from penchant.serve.telemetry import Telemetry
 
 _SMALL = 1024  # bytes of an answer that is not worth packing
 
 
-def create_app(release: Release, *, log: EventLog) -> FastAPI:
+def create_app(release: Release, *, log: SqliteEventLog) -> FastAPI:
     """The application that serves ``release`` and writes to ``log``.
 
     Model calls run in threads, a few for each core: more would only make all of them late.

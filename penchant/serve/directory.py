@@ -9,7 +9,7 @@ import polars as pl
 
 from penchant.data.histories import Histories
 from penchant.data.vocabulary import Vocabulary
-from penchant.serve.event_log import EventLog
+from penchant.serve.sqlite_log import SqliteEventLog
 
 RECENT = 3  # newest items of a user that are shown and searched
 _VISITORS = 10_000  # newest live users that are looked through
@@ -26,7 +26,7 @@ class Directory:
         log: Where others may have turned up.
     """
 
-    def __init__(self, users: Vocabulary, histories: Histories, titles: Sequence[str], log: EventLog) -> None:
+    def __init__(self, users: Vocabulary, histories: Histories, titles: Sequence[str], log: SqliteEventLog) -> None:
         self.users, self.log = users, log
         self._lower = users.ids.str.to_lowercase()
         self._titles = pl.Series(titles, dtype=pl.String).str.to_lowercase()

@@ -14,7 +14,7 @@ from penchant.core.errors import InputError, require
 from penchant.core.progress import note, stage
 from penchant.pipeline.release import load_release
 from penchant.serve.app import create_app
-from penchant.serve.event_log import EventLog
+from penchant.serve.sqlite_log import SqliteEventLog
 
 LOG_NAME = "events.sqlite"
 _PATIENCE = 5  # seconds that running requests have at the end
@@ -37,7 +37,7 @@ def serve(release_folder: Path, *, host: str = "127.0.0.1", port: int = 8000, da
     require(0 <= port <= 65_535, f"port={port}", "ports are 0 to 65535", "pass another port")
     with stage(f"Loading {release_folder}"):
         release = load_release(Path(release_folder))
-        log = EventLog(Path(data_dir) / LOG_NAME)
+        log = SqliteEventLog(Path(data_dir) / LOG_NAME)
     try:
         # One history at a time is too little work to share among cores; requests share them instead.
         torch.set_num_threads(1)

@@ -15,7 +15,7 @@ from penchant.search.hybrid import HybridSearch
 from penchant.search.vector import VectorIndex
 from penchant.serve.cards import Cards
 from penchant.serve.directory import Directory
-from penchant.serve.event_log import EventLog
+from penchant.serve.sqlite_log import SqliteEventLog
 from penchant.serve.state import LiveState
 from penchant.serve.telemetry import Metrics
 
@@ -25,7 +25,7 @@ class Service:
     """The parts of a running server."""
 
     release: Release
-    log: EventLog
+    log: SqliteEventLog
     state: LiveState
     recommender: Recommender
     search: HybridSearch
@@ -35,7 +35,7 @@ class Service:
     metrics: Metrics
 
     @classmethod
-    def of(cls, release: Release, log: EventLog) -> Service:
+    def of(cls, release: Release, log: SqliteEventLog) -> Service:
         """Build the parts, and call each once, so that the first visitor need not wait for tables made on first use."""
         catalog = release.space.catalog
         service = cls(

@@ -19,7 +19,8 @@ from penchant.data.catalog import Catalog
 from penchant.data.histories import Histories
 from penchant.data.schema import ACTION_CODE, action_code
 from penchant.data.vocabulary import Vocabulary
-from penchant.serve.event_log import EventLog, LiveEvent
+from penchant.serve.events import LiveEvent
+from penchant.serve.sqlite_log import SqliteEventLog
 
 UNDO = "undo"
 _UNDO = -1  # among action codes
@@ -106,7 +107,7 @@ class LiveState:
         catalog: Catalog,
         users: Vocabulary,
         histories: Histories,
-        log: EventLog,
+        log: SqliteEventLog,
         *,
         most_users: int = 10_000,
         most_events: int = 2_000,

@@ -34,7 +34,7 @@ from penchant.models.sequence.sasrec import SASRecSettings
 from penchant.pipeline.job import JobSettings, run
 from penchant.pipeline.release import load_release
 from penchant.serve.app import create_app
-from penchant.serve.event_log import EventLog
+from penchant.serve.sqlite_log import SqliteEventLog
 from penchant.train.settings import TrainSettings
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -217,7 +217,7 @@ def test_quick_start(page: Path, movies: Path) -> None:
 
 def test_http_api(shop: tuple[Path, list[Outcome]], tmp_path: Path) -> None:
     """The requests of the page are answered as it says, field by field; what an answer holds beyond is not its concern."""
-    log = EventLog(tmp_path / "events.sqlite")
+    log = SqliteEventLog(tmp_path / "events.sqlite")
     pairs = []
     with TestClient(create_app(load_release(shop[0] / "runs" / "my-shop" / "release"), log=log)) as client:
         answer = None

@@ -33,7 +33,7 @@ from penchant.models.retrieval.popularity import Popularity
 from penchant.models.sequence.sasrec import SASRec, SASRecSettings
 from penchant.pipeline.release import Release, ReleaseSettings, load_release, write_release
 from penchant.serve.app import create_app
-from penchant.serve.event_log import EventLog
+from penchant.serve.sqlite_log import SqliteEventLog
 from penchant.train.loop import Trainer
 from penchant.train.settings import TrainSettings
 
@@ -117,14 +117,14 @@ def tiny_release(tiny_release_folder: Path) -> Release:
 
 
 @pytest.fixture
-def log(tmp_path: Path) -> Iterator[EventLog]:
-    log = EventLog(tmp_path / "events.sqlite")
+def log(tmp_path: Path) -> Iterator[SqliteEventLog]:
+    log = SqliteEventLog(tmp_path / "events.sqlite")
     yield log
     log.close()
 
 
 @pytest.fixture
-def app(tiny_release: Release, log: EventLog) -> FastAPI:
+def app(tiny_release: Release, log: SqliteEventLog) -> FastAPI:
     return create_app(tiny_release, log=log)
 
 
@@ -138,7 +138,7 @@ def client(app: FastAPI) -> Iterator[TestClient]:
 @pytest.fixture(scope="module")
 def shared(tiny_release: Release, tmp_path_factory: pytest.TempPathFactory) -> Iterator[TestClient]:
     """One application for the tests of a file that do not mind each other."""
-    log = EventLog(tmp_path_factory.mktemp("shared") / "events.sqlite")
+    log = SqliteEventLog(tmp_path_factory.mktemp("shared") / "events.sqlite")
     with TestClient(create_app(tiny_release, log=log), raise_server_exceptions=False) as client:
         yield client
     log.close()
@@ -161,7 +161,7 @@ def do(client: TestClient) -> Callable[..., dict[str, Any]]:
 @pytest.fixture(scope="session")
 def server_url(tiny_release: Release, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     """A real server on a free port of this machine."""
-    log = EventLog(tmp_path_factory.mktemp("data") / "events.sqlite")
+    log = SqliteEventLog(tmp_path_factory.mktemp("data") / "events.sqlite")
     listener = socket.create_server(("127.0.0.1", 0))
     server = uvicorn.Server(uvicorn.Config(create_app(tiny_release, log=log), log_level="warning", timeout_graceful_shutdown=2))
     thread = threading.Thread(target=server.run, kwargs={"sockets": [listener]}, daemon=True)

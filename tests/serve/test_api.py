@@ -20,9 +20,9 @@ from penchant import __version__
 from penchant.pipeline.changes import without_items
 from penchant.pipeline.release import Release
 from penchant.serve.app import create_app
-from penchant.serve.event_log import EventLog
 from penchant.serve.requests import RecommendIn
 from penchant.serve.routes.recommend import wanted
+from penchant.serve.sqlite_log import SqliteEventLog
 
 Do = Callable[..., dict[str, Any]]
 CARD = {"item_id", "title", "categories", "brand", "year", "description", "codes", "tier"}
@@ -168,7 +168,7 @@ def test_a_restart_keeps_what_was_acknowledged(tiny_release: Release, tmp_path: 
     path = tmp_path / "kept.sqlite"
     lists = []
     for start in range(2):
-        log = EventLog(path)
+        log = SqliteEventLog(path)
         with TestClient(create_app(tiny_release, log=log)) as client:
             if start == 0:
                 events = [{"user_id": "v", "item_id": item, "event": event} for item, event in (("i1", "like"), ("i2", "hide"))]
@@ -181,7 +181,7 @@ def test_a_restart_keeps_what_was_acknowledged(tiny_release: Release, tmp_path: 
     assert lists[0][2] == 2
 
 
-def test_a_log_that_cannot_be_written_is_503_and_lists_go_on(client: TestClient, log: EventLog) -> None:
+def test_a_log_that_cannot_be_written_is_503_and_lists_go_on(client: TestClient, log: SqliteEventLog) -> None:
     holder = sqlite3.connect(log.path, isolation_level=None)
     log._writer.execute("PRAGMA busy_timeout = 50")
     holder.execute("BEGIN IMMEDIATE")
@@ -193,7 +193,7 @@ def test_a_log_that_cannot_be_written_is_503_and_lists_go_on(client: TestClient,
     holder.close()
 
 
-def test_without_its_log_the_service_goes_by_the_release_and_says_so(client: TestClient, do: Do, log: EventLog) -> None:
+def test_without_its_log_the_service_goes_by_the_release_and_says_so(client: TestClient, do: Do, log: SqliteEventLog) -> None:
     before = recommend(client, user_id="u1")
     do("u1", "hide", "i30")
     log.close()
@@ -339,7 +339,7 @@ def test_a_beam_search_can_be_watched(client: TestClient, tiny_release: Release,
     assert (nobody["user_id"], nobody["events"], len(nobody["items"])) == (None, 0, 3)
 
 
-def test_blocked_items_are_shown_nowhere(tiny_release: Release, log: EventLog) -> None:
+def test_blocked_items_are_shown_nowhere(tiny_release: Release, log: SqliteEventLog) -> None:
     gone = {"i2", "i3", "i5", "i9"}
     with TestClient(create_app(without_items(tiny_release, gone), log=log), raise_server_exceptions=False) as client:
 

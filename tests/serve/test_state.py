@@ -11,7 +11,8 @@ from hypothesis import strategies as st
 
 from penchant.data.dataset import Dataset
 from penchant.data.schema import ACTION_CODE
-from penchant.serve.event_log import EventLog, LiveEvent
+from penchant.serve.events import LiveEvent
+from penchant.serve.sqlite_log import SqliteEventLog
 from penchant.serve.state import LiveState, Past, standing
 
 ITEMS = pl.DataFrame({"item_id": ["tea", "milk", "salt", "rice"]})
@@ -25,12 +26,12 @@ def dataset(timed: bool = True) -> Dataset:
 
 
 @pytest.fixture
-def state(log: EventLog) -> LiveState:
+def state(log: SqliteEventLog) -> LiveState:
     return of(dataset(), log)
 
 
 @pytest.fixture
-def do(log: EventLog) -> Do:
+def do(log: SqliteEventLog) -> Do:
     numbers = itertools.count()
 
     def done(user: str, event: str, item: str, time: int = 100) -> None:
@@ -39,7 +40,7 @@ def do(log: EventLog) -> Do:
     return done
 
 
-def of(data: Dataset, log: EventLog, **limits: int) -> LiveState:
+def of(data: Dataset, log: SqliteEventLog, **limits: int) -> LiveState:
     return LiveState(data.catalog, data.users, data.histories, log, **limits)
 
 
@@ -71,7 +72,7 @@ def test_a_live_event_counts_at_once(state: LiveState, do: Do) -> None:
     assert state.history("bob").items.tolist() == [SALT]
 
 
-def test_a_new_start_has_the_same_people(state: LiveState, do: Do, log: EventLog) -> None:
+def test_a_new_start_has_the_same_people(state: LiveState, do: Do, log: SqliteEventLog) -> None:
     do("ann", "hide", "tea")
     do("eve", "like", "salt")
     again = of(dataset(), log)
@@ -128,7 +129,7 @@ def test_a_late_report_goes_to_its_place_in_time(state: LiveState, do: Do) -> No
     assert ann.history.timed
 
 
-def test_without_times_the_order_of_arrival_counts(log: EventLog, do: Do) -> None:
+def test_without_times_the_order_of_arrival_counts(log: SqliteEventLog, do: Do) -> None:
     state = of(dataset(timed=False), log)
     do("ann", "view", "rice", time=15)
     ann = state.person("ann")
@@ -137,7 +138,7 @@ def test_without_times_the_order_of_arrival_counts(log: EventLog, do: Do) -> Non
     assert ann.past.times.tolist() == [-1, -1, 15]
 
 
-def test_memory_is_bounded_and_nothing_is_lost(log: EventLog, do: Do) -> None:
+def test_memory_is_bounded_and_nothing_is_lost(log: SqliteEventLog, do: Do) -> None:
     state = of(dataset(), log, most_users=2, most_events=3)
     for number in range(5):
         do("ann", "view", ["tea", "milk", "salt", "rice", "tea"][number], time=100 + number)

@@ -8,7 +8,7 @@ import uuid
 from penchant.core.errors import InputError, PenchantError, UnknownIdError, require
 from penchant.data.catalog import Catalog
 from penchant.serve.answers import EventsOut, Refused
-from penchant.serve.event_log import LiveEvent
+from penchant.serve.events import LiveEvent
 from penchant.serve.refusals import refusals
 from penchant.serve.requests import EventIn, EventsIn
 from penchant.serve.routes.base import router

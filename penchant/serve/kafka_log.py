@@ -1,0 +1,212 @@
+"""The event log on a broker that speaks Kafka's protocol: one topic, partitioned by user, acknowledged by all replicas.
+
+The producer is idempotent, so that its own retries neither double nor reorder. An append that failed may have been written
+in part; the ids of events make sending it again harmless. Who reads keeps its own positions, together with what it made of
+the events; what is committed to the consumer group is there for those who watch its lag.
+"""
+
+from __future__ import annotations
+
+import json
+import threading
+import time
+from collections.abc import Sequence
+from typing import Any
+
+from confluent_kafka import OFFSET_BEGINNING, OFFSET_INVALID, Consumer, KafkaError, KafkaException, Message, Producer, TopicPartition
+from confluent_kafka.admin import AdminClient
+from confluent_kafka.cimpl import NewTopic
+
+from penchant.core.errors import StorageError, require
+from penchant.serve.events import Appended, LiveEvent, Positions, Unreadable
+
+TOPIC = "penchant-events"
+_FORMAT = 1
+_TEXTS = ("event_id", "user_id", "item_id", "event")
+_REMEDY = "check that the broker runs and can be reached, then try again; an event sent twice counts once"
+_POLL = 0.05  # seconds of waiting for a broker's answer at a time
+
+
+class KafkaEventLog:
+    """See ``penchant.serve.events.EventLog``.
+
+    Args:
+        servers: Addresses of brokers, such as ``"localhost:9092"``, separated by commas.
+        topic: Made with ``partitions`` if it is not there.
+        partitions: Of a topic that is made.
+        replicas: Brokers that keep each partition of a topic that is made.
+        group: Consumer group that positions are committed to.
+        wait_seconds: How long the broker may take for an answer.
+        options: Further settings of librdkafka, such as those of TLS and passwords, for producer and consumer alike.
+
+    Raises:
+        StorageError: No broker answers.
+    """
+
+    def __init__(
+        self,
+        servers: str,
+        *,
+        topic: str = TOPIC,
+        partitions: int = 8,
+        replicas: int = 1,
+        group: str = "penchant",
+        wait_seconds: float = 10.0,
+        options: dict[str, Any] | None = None,
+    ) -> None:
+        require(partitions >= 1, f"partitions={partitions}", "a topic has at least one", "pass partitions>=1")
+        self.servers, self.topic, self._wait = servers, topic, wait_seconds
+        common = {"bootstrap.servers": servers, "log_level": 2, **(options or {})}
+        self._read_lock = threading.Lock()
+        self._open = True
+        self._partitions = self._found_or_made(AdminClient(common), partitions, replicas)
+        self._producer = Producer(
+            {**common, "enable.idempotence": True, "acks": "all", "linger.ms": 2, "delivery.timeout.ms": int(wait_seconds * 1e3)}
+        )
+        self._consumer = Consumer({**common, "group.id": group, "enable.auto.commit": False, "auto.offset.reset": "earliest"})
+        self._next: dict[int, int] = {}  # where the consumer goes on
+
+    def append(self, events: Sequence[LiveEvent]) -> Appended:
+        """See ``EventLog``. Events of a user keep their order."""
+        self._still_open()
+        failed: list[str] = []
+        offsets: list[int] = [-1]
+
+        def told(error: KafkaError | None, message: Message) -> None:
+            if error is not None:
+                failed.append(str(error))
+            else:
+                offsets.append(message.offset() or 0)
+
+        try:
+            for event in events:
+                self._produce(event, told)
+            left = self._producer.flush(self._wait)
+        except (KafkaException, BufferError) as error:
+            raise self._refused(str(error)) from error
+        if failed or left:
+            raise self._refused(failed[0] if failed else f"{left} events were not acknowledged in {self._wait:g} s")
+        return Appended(len(events), 0, max(offsets))
+
+    def read(self, start: Positions, limit: int = 1000, wait_seconds: float = 0.0) -> list[LiveEvent | Unreadable]:
+        """See ``EventLog``. What lies before ``start`` is committed to the consumer group."""
+        with self._read_lock:
+            self._still_open()
+            try:
+                if dict(start) != self._next:
+                    self._go_to(start)
+                first = self._consumer.poll(max(wait_seconds, _POLL))
+                messages = [] if first is None else [first, *self._consumer.consume(limit - 1, timeout=0)]  # which waits to be full
+            except KafkaException as error:
+                raise self._refused(str(error)) from error
+            self._look_for_errors(messages)
+            for message in messages:
+                self._next[message.partition()] = message.offset() + 1  # type: ignore[index, operator]
+        return [_event(message) for message in messages]
+
+    def begin(self) -> dict[int, int]:
+        """See ``EventLog``."""
+        return {partition: bounds[0] for partition, bounds in self._bounds().items()}
+
+    def end(self) -> dict[int, int]:
+        """See ``EventLog``."""
+        return {partition: bounds[1] for partition, bounds in self._bounds().items()}
+
+    def close(self) -> None:
+        """See ``EventLog``."""
+        with self._read_lock:
+            if self._open:
+                self._open = False
+                self._producer.flush(self._wait)
+                self._consumer.close()
+
+    def _produce(self, event: LiveEvent, told: Any) -> None:
+        content = {name: getattr(event, name) for name in (*_TEXTS, "timestamp", "value")}
+        value = json.dumps({"format": _FORMAT, **content}, separators=(",", ":")).encode()
+        deadline = time.monotonic() + self._wait
+        while True:
+            try:
+                self._producer.produce(self.topic, value, key=event.user_id.encode("utf-8", "surrogatepass"), on_delivery=told)
+                self._producer.poll(0)
+                return
+            except BufferError:  # too much is under way: wait for some of it
+                if time.monotonic() > deadline:
+                    raise
+                self._producer.poll(_POLL)
+
+    def _go_to(self, start: Positions) -> None:
+        places = [TopicPartition(self.topic, partition, offset) for partition, offset in start.items()]
+        self._consumer.assign(places)
+        self._next = dict(start)
+        done = [place for place in places if place.offset > 0]
+        if done:
+            self._consumer.commit(offsets=done, asynchronous=True)
+
+    def _bounds(self) -> dict[int, tuple[int, int]]:
+        """The first and the next offset of every partition, as the broker tells who reads from it.
+
+        Its answer to a plain question is not relied on: some brokers give the newest batch's first offset as the end.
+        """
+        self._still_open()
+        with self._read_lock:
+            self._next = {}  # the next read begins anew
+            found: dict[int, tuple[int, int]] = {}
+            deadline = time.monotonic() + self._wait
+            try:
+                self._consumer.assign([TopicPartition(self.topic, partition, OFFSET_BEGINNING) for partition in range(self._partitions)])
+                while len(found) < self._partitions:
+                    self._look_for_errors(self._consumer.consume(1, timeout=_POLL))
+                    for partition in set(range(self._partitions)) - set(found):
+                        low, high = self._consumer.get_watermark_offsets(TopicPartition(self.topic, partition), cached=True)
+                        if high != OFFSET_INVALID:
+                            found[partition] = (max(low, 0), high)
+                    if time.monotonic() > deadline:
+                        raise self._refused(f"no answer in {self._wait:g} s")
+            except KafkaException as error:
+                raise self._refused(str(error)) from error
+        return dict(sorted(found.items()))
+
+    def _found_or_made(self, admin: AdminClient, partitions: int, replicas: int) -> int:
+        """The number of partitions of the topic."""
+        try:
+            topics = admin.list_topics(timeout=self._wait).topics
+            if self.topic not in topics:
+                try:
+                    admin.create_topics([NewTopic(self.topic, partitions, replicas)])[self.topic].result(self._wait)
+                except KafkaException as error:
+                    if error.args[0].code() != KafkaError.TOPIC_ALREADY_EXISTS:  # another process was faster
+                        raise
+                topics = admin.list_topics(self.topic, timeout=self._wait).topics
+            return len(topics[self.topic].partitions)
+        except KafkaException as error:
+            raise self._refused(str(error)) from error
+
+    def _look_for_errors(self, messages: Sequence[Message]) -> None:
+        for message in messages:
+            error = message.error()
+            if error is not None:
+                self._next = {}
+                raise self._refused(str(error))
+
+    def _still_open(self) -> None:
+        if not self._open:
+            raise StorageError(f"topic {self.topic!r}", "the event log is closed", "open it again")
+
+    def _refused(self, why: str) -> StorageError:
+        return StorageError(f"topic {self.topic!r} at {self.servers}", f"the broker did not do what was asked ({why})", _REMEDY)
+
+
+def _event(message: Message) -> LiveEvent | Unreadable:
+    content, partition, offset = message.value() or b"", message.partition(), message.offset()
+    place = {"partition": -1 if partition is None else partition, "offset": -1 if offset is None else offset}
+    try:
+        told = json.loads(content)
+        version = told["format"]
+        require(version == _FORMAT, f"format={version!r}", f"this Penchant reads format {_FORMAT}", "use a newer Penchant")
+        texts = [told[name] for name in _TEXTS]
+        whole, value = told["timestamp"], told["value"]
+        right = all(isinstance(text, str) for text in texts) and type(whole) is int and isinstance(value, int | float | None)
+        require(right, f"{told}", "names are texts, the timestamp is a whole number, the value a number or null", "mend the sender")
+        return LiveEvent(*texts, timestamp=whole, value=None if value is None else float(value), **place)
+    except Exception as error:  # whatever is wrong with it, the next event must be read
+        return Unreadable(**place, reason=f"{type(error).__name__}: {error}", content=content)

@@ -1,0 +1,135 @@
+"""A SQLite file that belongs to Penchant: opened with care, synced at every commit, with errors that say what to do."""
+
+from __future__ import annotations
+
+import sqlite3
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from penchant.core.errors import ArtifactError, StorageError, require
+from penchant.core.storage import sync_folder, writing
+
+_DAMAGED = (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB)
+_REFUSED = {
+    sqlite3.SQLITE_FULL: ("the disk is full", "free some space and send it again; what was acknowledged is safe"),
+    sqlite3.SQLITE_BUSY: ("another program holds the {what}", "send it again; if this stays, end the other program"),
+    sqlite3.SQLITE_LOCKED: ("another program holds the {what}", "send it again; if this stays, end the other program"),
+    sqlite3.SQLITE_READONLY: ("it may not be written", "give the server a data folder it may write to"),
+    sqlite3.SQLITE_PERM: ("it may not be opened", "give the server a data folder it may write to"),
+    sqlite3.SQLITE_CANTOPEN: ("it cannot be opened", "give the server a data folder it may write to"),
+    sqlite3.SQLITE_IOERR: ("the disk refused it", "check the disk and its free space, then send it again"),
+}
+
+
+class SqliteFile:
+    """One connection that writes and one that reads, each for one thread at a time.
+
+    WAL mode with ``synchronous=FULL``: a commit ends in one fsync, so it survives a crash of the process and of the
+    machine. Several processes on one machine may use the same file.
+
+    Args:
+        path: The file; made, with its folders, if it is not there.
+        what: Its name in messages, such as "event log".
+        application: Marks the file as ours of that kind.
+        version: Of the schema; a newer file is refused.
+        schema: Statements that make it.
+        repair: What to do about a damaged file.
+        wait_seconds: How long a call waits for another process that is writing.
+
+    Raises:
+        ArtifactError: The file is damaged, of another program or kind, or of a newer version.
+        StorageError: The disk refused.
+    """
+
+    def __init__(
+        self, path: Path, *, what: str, application: int, version: int, schema: str, repair: str, wait_seconds: float = 5.0
+    ) -> None:
+        self.path, self.what, self.repair = Path(path), what, repair
+        self._application, self._version, self._schema = application, version, schema
+        self._wait, self._open = wait_seconds, True
+        self._write_lock, self._read_lock = threading.Lock(), threading.Lock()
+        with writing(self.path):
+            self.path.parent.mkdir(parents=True, exist_ok=True)
+        with self._told():
+            self._writer = self._connect()
+            try:
+                self._prepare()
+                self._reader = self._connect()  # its own connection: reading need not wait for an fsync
+                self._reader.execute("PRAGMA query_only = 1")
+            except BaseException:
+                self._writer.close()
+                raise
+        with writing(self.path):
+            sync_folder(self.path.parent)
+
+    @contextmanager
+    def transaction(self) -> Iterator[sqlite3.Connection]:
+        """All or nothing of what is done to the connection; on the disk when this ends."""
+        with self._write_lock, self._told():
+            self._writer.execute("BEGIN IMMEDIATE")
+            try:
+                yield self._writer
+                self._writer.execute("COMMIT")
+            except BaseException:
+                if self._writer.in_transaction:
+                    self._writer.execute("ROLLBACK")
+                raise
+
+    def ask(self, query: str, *values: Any) -> list[tuple[Any, ...]]:
+        """The rows of a query."""
+        with self._read_lock, self._told():
+            return self._reader.execute(query, values).fetchall()
+
+    def close(self) -> None:
+        """Close the file. Everything else is a ``StorageError`` from here on."""
+        with self._write_lock, self._read_lock:
+            self._open = False
+            self._reader.close()
+            self._writer.close()
+
+    def _connect(self) -> sqlite3.Connection:
+        connection = sqlite3.connect(self.path, timeout=self._wait, isolation_level=None, check_same_thread=False)
+        connection.execute("PRAGMA synchronous = FULL")
+        connection.execute("PRAGMA fullfsync = 1")  # macOS: through the drive's own cache too
+        return connection
+
+    def _prepare(self) -> None:
+        run = self._writer.execute
+        (found,) = run("PRAGMA quick_check(1)").fetchone()
+        require(found == "ok", f"{self.path}", f"the {self.what} is damaged ({found})", self.repair, ArtifactError)
+        (application,), (version,) = run("PRAGMA application_id").fetchone(), run("PRAGMA user_version").fetchone()
+        (tables,) = run("SELECT COUNT(*) FROM sqlite_master").fetchone()
+        ours = application == self._application or (application == 0 and tables == 0)
+        require(ours, f"{self.path}", "it is the database of another program", "give the server a data folder of its own", ArtifactError)
+        require(
+            version <= self._version,
+            f"version {version} of {self.path}",
+            f"this Penchant reads up to {self._version}",
+            "use a newer Penchant",
+            ArtifactError,
+        )
+        run("PRAGMA journal_mode = WAL")
+        if version < self._version:
+            self._writer.executescript(
+                f"BEGIN IMMEDIATE; {self._schema} PRAGMA application_id = {self._application};"
+                f" PRAGMA user_version = {self._version}; COMMIT;"
+            )
+
+    @contextmanager
+    def _told(self) -> Iterator[None]:
+        """Say in the project's errors what SQLite could not do."""
+        try:
+            yield
+        except sqlite3.Error as error:
+            if not self._open:
+                raise StorageError(f"{self.path}", f"the {self.what} is closed", "open it again") from error
+            code = getattr(error, "sqlite_errorcode", 0) & 0xFF  # the rest of the number tells details
+            if code in _DAMAGED:
+                raise ArtifactError(f"{self.path}", f"the {self.what} is damaged ({error})", self.repair) from error
+            if code in _REFUSED:
+                rule, remedy = _REFUSED[code]
+                raise StorageError(f"{self.what} {self.path}", f"{rule.format(what=self.what)} ({error})", remedy) from error
+            raise

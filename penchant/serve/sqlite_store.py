@@ -1,0 +1,122 @@
+"""The state store in one SQLite file: a change is one transaction, synced before it counts."""
+
+from __future__ import annotations
+
+import sqlite3
+import time
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+
+from penchant.serve.events import Positions
+from penchant.serve.sqlite_file import SqliteFile
+from penchant.serve.stores import Stored, Write
+
+_APPLICATION = 0x50454E53  # "PENS"
+_VERSION = 1
+_SCHEMA = """
+CREATE TABLE IF NOT EXISTS states (key BLOB PRIMARY KEY, version INTEGER NOT NULL, value BLOB NOT NULL, ends REAL) WITHOUT ROWID;
+CREATE INDEX IF NOT EXISTS states_by_end ON states (ends) WHERE ends IS NOT NULL;
+CREATE TABLE IF NOT EXISTS positions (partition INTEGER PRIMARY KEY, next INTEGER NOT NULL);
+CREATE TABLE IF NOT EXISTS newest (version INTEGER NOT NULL);
+INSERT INTO newest VALUES (0);
+"""
+_REPAIR = "move it away and start again: it is made anew from the event log"
+_STORE = """
+INSERT INTO states VALUES (?, ?, ?, ?)
+ON CONFLICT (key) DO UPDATE SET version = excluded.version, value = excluded.value, ends = excluded.ends
+"""
+_MOVE = "INSERT INTO positions VALUES (?, ?) ON CONFLICT (partition) DO UPDATE SET next = excluded.next"
+_AT_ONCE = 500  # keys a query
+
+
+class _Other(Exception):
+    """Somebody else was faster."""
+
+
+class SqliteStateStore:
+    """See ``penchant.serve.stores.StateStore``.
+
+    Args:
+        path: The file; made, with its folders, if it is not there.
+        wait_seconds: How long a call waits for another process that is writing.
+        clock: UTC seconds; values end by it.
+
+    Raises:
+        ArtifactError: The file is damaged, not a state store, or of a newer version.
+        StorageError: The disk refused.
+    """
+
+    def __init__(self, path: Path, *, wait_seconds: float = 5.0, clock: Callable[[], float] = time.time) -> None:
+        self._file = SqliteFile(
+            path,
+            what="state store",
+            application=_APPLICATION,
+            version=_VERSION,
+            schema=_SCHEMA,
+            repair=_REPAIR,
+            wait_seconds=wait_seconds,
+        )
+        self._clock = clock
+
+    def get(self, keys: Sequence[str]) -> list[Stored | None]:
+        """See ``StateStore``."""
+        found: dict[bytes, Stored] = {}
+        names = [_bytes(key) for key in keys]
+        for start in range(0, len(names), _AT_ONCE):
+            part = names[start : start + _AT_ONCE]
+            marks = ", ".join("?" * len(part))
+            query = f"SELECT key, value, version FROM states WHERE key IN ({marks}) AND (ends IS NULL OR ends > ?)"
+            found |= {key: Stored(value, version) for key, value, version in self._file.ask(query, *part, self._clock())}
+        return [found.get(name) for name in names]
+
+    def put(self, writes: Mapping[str, Write], *, before: Positions | None = None, after: Positions | None = None) -> bool:
+        """See ``StateStore``."""
+        try:
+            with self._file.transaction() as connection:
+                self._put(connection, writes, before or {}, after or {})
+        except _Other:
+            return False
+        return True
+
+    def positions(self) -> dict[int, int]:
+        """See ``StateStore``."""
+        return dict(self._file.ask("SELECT partition, next FROM positions ORDER BY partition"))  # type: ignore[arg-type]
+
+    def names(self, prefix: str = "", after: str = "", limit: int = 1000) -> list[str]:
+        """See ``StateStore``."""
+        low = max(_bytes(prefix), _bytes(after) + b"\0" if after else b"")
+        high = _bytes(prefix) + b"\xff"  # no text has a byte of 255
+        query = "SELECT key FROM states WHERE key >= ? AND key < ? AND (ends IS NULL OR ends > ?) ORDER BY key LIMIT ?"
+        return [key.decode("utf-8", "surrogatepass") for (key,) in self._file.ask(query, low, high, self._clock(), limit)]
+
+    def close(self) -> None:
+        """See ``StateStore``."""
+        self._file.close()
+
+    def _put(self, connection: sqlite3.Connection, writes: Mapping[str, Write], before: Positions, after: Positions) -> None:
+        run, now = connection.execute, self._clock()
+        run("DELETE FROM states WHERE ends <= ?", (now,))
+        known = dict(run("SELECT partition, next FROM positions"))
+        if any(known.get(partition) != before.get(partition) for partition in after):
+            raise _Other
+        named = [(_bytes(key), write) for key, write in writes.items()]
+        for key, write in named:
+            row = run("SELECT version FROM states WHERE key = ?", (key,)).fetchone()
+            if (row[0] if row else 0) != write.version:
+                raise _Other
+        kept = [(key, write) for key, write in named if write.value is not None]
+        (newest,) = run("SELECT version FROM newest").fetchone()
+        run("UPDATE newest SET version = ?", (newest + len(kept),))
+        connection.executemany("DELETE FROM states WHERE key = ?", [(key,) for key, write in named if write.value is None])
+        connection.executemany(
+            _STORE,
+            [
+                (key, newest + place, write.value, None if write.ttl_seconds is None else now + write.ttl_seconds)
+                for place, (key, write) in enumerate(kept, start=1)
+            ],
+        )
+        connection.executemany(_MOVE, list(after.items()))
+
+
+def _bytes(text: str) -> bytes:
+    return text.encode("utf-8", "surrogatepass")

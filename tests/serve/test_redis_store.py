@@ -1,0 +1,64 @@
+"""What only a store on a server can meet: the server is gone, slow, or has lost everything."""
+
+from __future__ import annotations
+
+import os
+import signal
+from pathlib import Path
+
+import pytest
+import redis
+
+from penchant.core.errors import StorageError
+from penchant.serve.redis_store import RedisStateStore
+from penchant.serve.stores import Write
+from tests.servers import free_port, redis_server, running
+
+
+def test_without_a_server_it_says_so_and_keeps_the_password_to_itself() -> None:
+    with pytest.raises(StorageError, match="Redis did not do what was asked") as refused:
+        RedisStateStore(f"redis://ann:secret@127.0.0.1:{free_port()}/0", wait_seconds=0.3)
+    assert "secret" not in str(refused.value)
+
+
+def test_a_server_that_went_away_refuses_until_it_is_back(tmp_path: Path) -> None:
+    with redis_server(tmp_path) as port:
+        store = RedisStateStore(f"redis://127.0.0.1:{port}/0", wait_seconds=0.3)
+        assert store.put({"a": Write(b"1")}, after={0: 7})
+    for act in (lambda: store.get(["a"]), lambda: store.put({"b": Write(b"1")}), store.positions, store.names):
+        with pytest.raises(StorageError, match="what was logged is safe"):
+            act()
+    with redis_server(tmp_path, port):
+        assert store.get(["a"]) == [None]
+        assert store.positions() == {}, "values and positions are lost together, so all is read again"
+        assert store.put({"a": Write(b"1")}, after={0: 1})
+
+
+def test_a_flush_loses_values_and_positions_together(tmp_path: Path) -> None:
+    with redis_server(tmp_path) as port:
+        store = RedisStateStore(f"redis://127.0.0.1:{port}/0")
+        assert store.put({"a": Write(b"1")}, after={0: 7})
+        redis.Redis(port=port).flushall()
+        assert not store.put({"b": Write(b"1")}, before={0: 7}, after={0: 8})
+        assert (store.names(), store.positions()) == ([], {})
+
+
+def test_a_slow_server_is_not_waited_for_for_long(tmp_path: Path) -> None:
+    port = free_port()
+    command = ["redis-server", "--port", str(port), "--bind", "127.0.0.1", "--save", "", "--dir", str(tmp_path)]
+    with redis_server(tmp_path):  # skips where there is none
+        pass
+    with running(command, port) as process:
+        store = RedisStateStore(f"redis://127.0.0.1:{port}/0", wait_seconds=0.3)
+        os.kill(process.pid, signal.SIGSTOP)
+        with pytest.raises(StorageError):
+            store.get(["a"])
+        os.kill(process.pid, signal.SIGCONT)
+        assert store.put({"a": Write(b"1")})
+
+
+def test_stores_of_other_names_do_not_touch(tmp_path: Path) -> None:
+    with redis_server(tmp_path) as port:
+        first, second = (RedisStateStore(f"redis://127.0.0.1:{port}/0", name=name) for name in ("one", "two"))
+        assert first.put({"a": Write(b"1")}, after={0: 1})
+        assert (second.get(["a"]), second.positions(), second.names()) == ([None], {}, [])
