@@ -24,6 +24,7 @@ TOPIC = "penchant-events"
 _FORMAT = 1
 _TEXTS = ("event_id", "user_id", "item_id", "event")
 _REMEDY = "check that the broker runs and can be reached, then try again; an event sent twice counts once"
+_FETCH = 100  # milliseconds after which a broker answers that there is nothing new
 _POLL = 0.05  # seconds of waiting for a broker's answer at a time
 
 
@@ -63,7 +64,9 @@ class KafkaEventLog:
         self._producer = Producer(
             {**common, "enable.idempotence": True, "acks": "all", "linger.ms": 2, "delivery.timeout.ms": int(wait_seconds * 1e3)}
         )
-        self._consumer = Consumer({**common, "group.id": group, "enable.auto.commit": False, "auto.offset.reset": "earliest"})
+        own = {"group.id": group, "enable.auto.commit": False, "auto.offset.reset": "earliest", "fetch.wait.max.ms": _FETCH}
+        self._reading = {**common, **own}
+        self._consumer = Consumer(self._reading)
         self._next: dict[int, int] = {}  # where the consumer goes on
 
     def append(self, events: Sequence[LiveEvent]) -> Appended:
@@ -148,22 +151,23 @@ class KafkaEventLog:
         Its answer to a plain question is not relied on: some brokers give the newest batch's first offset as the end.
         """
         self._still_open()
-        with self._read_lock:
-            self._next = {}  # the next read begins anew
-            found: dict[int, tuple[int, int]] = {}
-            deadline = time.monotonic() + self._wait
-            try:
-                self._consumer.assign([TopicPartition(self.topic, partition, OFFSET_BEGINNING) for partition in range(self._partitions)])
-                while len(found) < self._partitions:
-                    self._look_for_errors(self._consumer.consume(1, timeout=_POLL))
-                    for partition in set(range(self._partitions)) - set(found):
-                        low, high = self._consumer.get_watermark_offsets(TopicPartition(self.topic, partition), cached=True)
-                        if high != OFFSET_INVALID:
-                            found[partition] = (max(low, 0), high)
-                    if time.monotonic() > deadline:
-                        raise self._refused(f"no answer in {self._wait:g} s")
-            except KafkaException as error:
-                raise self._refused(str(error)) from error
+        found: dict[int, tuple[int, int]] = {}
+        deadline = time.monotonic() + self._wait
+        consumer = Consumer(self._reading)  # of its own: one that has read before also tells what it knew then
+        try:
+            consumer.assign([TopicPartition(self.topic, partition, OFFSET_BEGINNING) for partition in range(self._partitions)])
+            while len(found) < self._partitions:
+                self._look_for_errors(consumer.consume(1, timeout=_POLL))
+                for partition in set(range(self._partitions)) - set(found):
+                    low, high = consumer.get_watermark_offsets(TopicPartition(self.topic, partition), cached=True)
+                    if high != OFFSET_INVALID:
+                        found[partition] = (max(low, 0), high)
+                if time.monotonic() > deadline:
+                    raise self._refused(f"no answer in {self._wait:g} s")
+        except KafkaException as error:
+            raise self._refused(str(error)) from error
+        finally:
+            consumer.close()
         return dict(sorted(found.items()))
 
     def _found_or_made(self, admin: AdminClient, partitions: int, replicas: int) -> int:

@@ -1,0 +1,134 @@
+"""What a service keeps of a user between requests: compact, versioned bytes that any process can read.
+
+It knows items by their ids and not by the numbers of one release, so a new release reads the state of the old one.
+
+Letters: R recent events.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import zlib
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
+from enum import StrEnum
+
+import numpy as np
+
+from penchant.core.errors import ArtifactError, require
+from penchant.users.decay import Decayed
+
+RECENT = 500  # events kept whole
+REMEMBERED = 2_000  # events known again by their ids
+_MAGIC = b"PCU1"
+_REPAIR = "delete it: it is made anew from the event log"
+
+
+class Consent(StrEnum):
+    """What a user has said no to."""
+
+    PERSONAL = "no personal lists"
+    TRAINING = "no training on my events"
+
+
+@dataclass(frozen=True, slots=True)
+class Did:
+    """One thing done: ``action`` is a name of ``penchant.data.schema.ACTIONS``, or ``"undo"``; ``time`` UTC seconds."""
+
+    item_id: str
+    action: str
+    time: int
+    value: float | None = None
+
+
+@dataclass(frozen=True)
+class UserState:
+    """A user between requests.
+
+    Attributes:
+        recent: The newest R events in the order they arrived, oldest first.
+        known: 64-bit marks of the ids of the newest events, more than there are in ``recent``.
+        total: Events ever counted.
+        interests: Forgetting counters by label, such as ``"category:Tea"``.
+        refused: What the user has said no to.
+    """
+
+    recent: tuple[Did, ...] = ()
+    known: tuple[int, ...] = ()
+    total: int = 0
+    interests: Decayed = field(default_factory=Decayed)
+    refused: frozenset[Consent] = frozenset()
+
+    def with_events(self, events: Sequence[tuple[str, Did, Sequence[str]]]) -> UserState:
+        """After events (event id, what was done, labels of the item), in the order of the log.
+
+        An event whose id is among the newest ``REMEMBERED`` counts nothing: a log delivers some of them twice.
+        """
+        fresh = self.fresh([event_id for event_id, _, _ in events])
+        new = [event for event, counts in zip(events, fresh, strict=True) if counts]
+        if not new:
+            return self
+        return replace(
+            self,
+            recent=(*self.recent, *(did for _, did, _ in new))[-RECENT:],
+            known=(*self.known, *(mark_of(event_id) for event_id, _, _ in new))[-REMEMBERED:],
+            total=self.total + len(new),
+            interests=self.interests.add((label, did.time) for _, did, labels in new for label in labels),
+        )
+
+    def fresh(self, event_ids: Sequence[str]) -> list[bool]:
+        """Whether each is the id of an event that is not counted yet, nor stands further up in the list."""
+        known, found = set(self.known), []
+        for mark in map(mark_of, event_ids):
+            found.append(mark not in known)
+            known.add(mark)
+        return found
+
+    def to_bytes(self) -> bytes:
+        """As it is stored."""
+        told = {
+            "items": [did.item_id for did in self.recent],
+            "actions": [did.action for did in self.recent],
+            "values": [did.value for did in self.recent],
+            "total": self.total,
+            "half_life": self.interests.half_life,
+            "at": self.interests.at,
+            "interests": self.interests.counts,
+            "refused": sorted(self.refused),
+        }
+        numbers = np.array([did.time for did in self.recent], "<i8").tobytes() + np.array(self.known, "<u8").tobytes()
+        head = json.dumps({**told, "known": len(self.known)}, separators=(",", ":")).encode("utf-8", "surrogatepass")
+        body = zlib.compress(len(head).to_bytes(4, "little") + head + numbers, level=1)
+        return _MAGIC + zlib.crc32(body).to_bytes(4, "little") + body
+
+    @classmethod
+    def from_bytes(cls, stored: bytes) -> UserState:
+        """What ``to_bytes`` gave.
+
+        Raises:
+            ArtifactError: It is damaged, or of a newer version.
+        """
+        require(stored[:4] == _MAGIC, f"{stored[:4]!r}", "a user's state begins otherwise in this version", _REPAIR, ArtifactError)
+        body = stored[8:]
+        whole = zlib.crc32(body) == int.from_bytes(stored[4:8], "little")
+        require(whole, f"{len(stored)} bytes", "a user's state is damaged", _REPAIR, ArtifactError)
+        content = zlib.decompress(body)
+        size = int.from_bytes(content[:4], "little")
+        told = json.loads(content[4 : 4 + size].decode("utf-8", "surrogatepass"))
+        events = len(told["items"])
+        times = np.frombuffer(content, "<i8", count=events, offset=4 + size).tolist()
+        known = np.frombuffer(content, "<u8", count=told["known"], offset=4 + size + 8 * events).tolist()
+        recent = (Did(*one) for one in zip(told["items"], told["actions"], times, told["values"], strict=True))
+        return cls(
+            recent=tuple(recent),
+            known=tuple(known),
+            total=told["total"],
+            interests=Decayed(told["half_life"], told["at"], told["interests"]),
+            refused=frozenset(map(Consent, told["refused"])),
+        )
+
+
+def mark_of(event_id: str) -> int:
+    """64 bits of an event's id: among 2,000 events two are alike once in 10^13 users."""
+    return int.from_bytes(hashlib.blake2b(event_id.encode("utf-8", "surrogatepass"), digest_size=8).digest(), "little")
