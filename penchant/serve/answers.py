@@ -149,6 +149,25 @@ class Did(Card):
     live: bool = Field(description="Whether it came after the release was made.")
 
 
+class Interest(_Answer):
+    """A category and its share of what a user did of late, 0..1."""
+
+    name: str
+    share: float
+
+
+class Trend(Card):
+    """An item that many do something with at present."""
+
+    count: float = Field(description="Events, each worth half after six hours.")
+
+
+class TrendingOut(_Answer):
+    """Items by what all users do at present, the most first; at most a second behind."""
+
+    items: list[Trend]
+
+
 class UserOut(_Answer):
     """A user's past, newest first. What concerns hidden items is left out, as the models do not see it."""
 
@@ -158,6 +177,9 @@ class UserOut(_Answer):
     history: list[Did]
     hidden: list[str] = Field(description="Items hidden or disliked, newest first.")
     liked: list[str]
+    interests: list[Interest] = Field(
+        description="Categories of what the user did since the release, the newest counting most; at most a second behind."
+    )
 
 
 class Share(_Answer):

@@ -18,25 +18,32 @@ from penchant.pipeline.release import Release
 from penchant.serve.body_limit import BodyLimit
 from penchant.serve.console import Console
 from penchant.serve.refusals import add_handlers
-from penchant.serve.routes import beam, catalogue, events, recommend, report, users
+from penchant.serve.routes import beam, catalogue, events, recommend, report, trends, users
 from penchant.serve.service import Service
 from penchant.serve.sqlite_log import SqliteEventLog
+from penchant.serve.stores import StateStore
 from penchant.serve.telemetry import Telemetry
 
 _SMALL = 1024  # bytes of an answer that is not worth packing
 
 
-def create_app(release: Release, *, log: SqliteEventLog) -> FastAPI:
+def create_app(release: Release, *, log: SqliteEventLog, store: StateStore | None = None) -> FastAPI:
     """The application that serves ``release`` and writes to ``log``.
+
+    With a ``store`` a worker follows the log as long as the application runs: trends and interests of the present.
 
     Model calls run in threads, a few for each core: more would only make all of them late.
     """
-    service = Service.of(release, log)
+    service = Service.of(release, log, store)
 
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
         to_thread.current_default_thread_limiter().total_tokens = 4 + 2 * (os.cpu_count() or 1)
+        if service.near_line is not None:
+            service.near_line.start()
         yield
+        if service.near_line is not None:
+            await to_thread.run_sync(service.near_line.stop)
 
     app = FastAPI(
         title="Penchant",
@@ -49,7 +56,7 @@ def create_app(release: Release, *, log: SqliteEventLog) -> FastAPI:
     )
     app.state.service = service
     add_handlers(app)
-    for part in (recommend, events, users, catalogue, beam, report):
+    for part in (recommend, events, users, trends, catalogue, beam, report):
         app.include_router(part.routes)
     console = Console()
 

@@ -79,7 +79,7 @@ class EventLog(Protocol):
         """
         ...
 
-    def read(self, start: Positions, limit: int = 1000, wait_seconds: float = 0.0) -> list[LiveEvent | Unreadable]:
+    def read(self, start: Positions, limit: int = 1000, wait_seconds: float = 0.0) -> Sequence[LiveEvent | Unreadable]:
         """At most ``limit`` records of the partitions of ``start``, in order within each.
 
         Args:

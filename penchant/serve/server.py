@@ -15,8 +15,9 @@ from penchant.core.progress import note, stage
 from penchant.pipeline.release import load_release
 from penchant.serve.app import create_app
 from penchant.serve.sqlite_log import SqliteEventLog
+from penchant.serve.sqlite_store import SqliteStateStore
 
-LOG_NAME = "events.sqlite"
+LOG_NAME, STATE_NAME = "events.sqlite", "state.sqlite"
 _PATIENCE = 5  # seconds that running requests have at the end
 
 
@@ -27,7 +28,7 @@ def serve(release_folder: Path, *, host: str = "127.0.0.1", port: int = 8000, da
         release_folder: What ``write_release`` wrote. It is verified before anything is bound.
         host: Address to listen at; ``0.0.0.0`` for all (the service asks for no password).
         port: 0 for any that is free.
-        data_dir: Where the event log lies.
+        data_dir: Where the event log lies, and what the worker makes of it.
 
     Raises:
         ArtifactError: The release or the event log is damaged.
@@ -38,10 +39,15 @@ def serve(release_folder: Path, *, host: str = "127.0.0.1", port: int = 8000, da
     with stage(f"Loading {release_folder}"):
         release = load_release(Path(release_folder))
         log = SqliteEventLog(Path(data_dir) / LOG_NAME)
+        try:
+            store = SqliteStateStore(Path(data_dir) / STATE_NAME)
+        except BaseException:
+            log.close()
+            raise
     try:
         # One history at a time is too little work to share among cores; requests share them instead.
         torch.set_num_threads(1)
-        app = create_app(release, log=log)
+        app = create_app(release, log=log, store=store)
         with bound(host, port) as listener:
             found = listener.getsockname()[1]
             config = uvicorn.Config(app, log_level="warning", access_log=False, server_header=False, timeout_graceful_shutdown=_PATIENCE)
@@ -50,6 +56,7 @@ def serve(release_folder: Path, *, host: str = "127.0.0.1", port: int = 8000, da
         pass
     finally:
         log.close()
+        store.close()
     note("The server has ended")
 
 

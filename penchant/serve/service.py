@@ -15,8 +15,10 @@ from penchant.search.hybrid import HybridSearch
 from penchant.search.vector import VectorIndex
 from penchant.serve.cards import Cards
 from penchant.serve.directory import Directory
+from penchant.serve.near_line import NearLine
 from penchant.serve.sqlite_log import SqliteEventLog
 from penchant.serve.state import LiveState
+from penchant.serve.stores import StateStore
 from penchant.serve.telemetry import Metrics
 
 
@@ -33,9 +35,10 @@ class Service:
     cards: Cards
     directory: Directory
     metrics: Metrics
+    near_line: NearLine | None
 
     @classmethod
-    def of(cls, release: Release, log: SqliteEventLog) -> Service:
+    def of(cls, release: Release, log: SqliteEventLog, store: StateStore | None = None) -> Service:
         """Build the parts, and call each once, so that the first visitor need not wait for tables made on first use."""
         catalog = release.space.catalog
         service = cls(
@@ -48,7 +51,10 @@ class Service:
             cards=Cards(release.space),
             directory=Directory(release.users, release.histories, catalog.titles(), log),
             metrics=Metrics(),
+            near_line=None if store is None else NearLine(log, store, catalog),
         )
+        if service.near_line is not None:
+            service.near_line.observe(service.metrics.registry)
         one = Histories.of([[1]])
         for name in (None, *release.models):
             service.recommender.recommend(history=one, k=1, model=name)

@@ -35,6 +35,7 @@ from penchant.pipeline.job import JobSettings, run
 from penchant.pipeline.release import load_release
 from penchant.serve.app import create_app
 from penchant.serve.sqlite_log import SqliteEventLog
+from penchant.serve.sqlite_store import SqliteStateStore
 from penchant.train.settings import TrainSettings
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -217,9 +218,9 @@ def test_quick_start(page: Path, movies: Path) -> None:
 
 def test_http_api(shop: tuple[Path, list[Outcome]], tmp_path: Path) -> None:
     """The requests of the page are answered as it says, field by field; what an answer holds beyond is not its concern."""
-    log = SqliteEventLog(tmp_path / "events.sqlite")
+    log, store = SqliteEventLog(tmp_path / "events.sqlite"), SqliteStateStore(tmp_path / "state.sqlite")
     pairs = []
-    with TestClient(create_app(load_release(shop[0] / "runs" / "my-shop" / "release"), log=log)) as client:
+    with TestClient(create_app(load_release(shop[0] / "runs" / "my-shop" / "release"), log=log, store=store)) as client:
         answer = None
         for block in (block for block in blocks(API) if block.language == "json"):
             told = json.loads(block.text)
@@ -240,6 +241,7 @@ def test_http_api(shop: tuple[Path, list[Outcome]], tmp_path: Path) -> None:
         routes = {(method.upper(), path) for path, methods in client.get("/openapi.json").json()["paths"].items() for method in methods}
         assert told_routes == routes
     log.close()
+    store.close()
     assert len(pairs) >= 7
     for block, told, answer in pairs:
         assert answer.status_code < 400, f"{block.place}: {answer.text}"

@@ -183,7 +183,7 @@ def test_a_restart_keeps_what_was_acknowledged(tiny_release: Release, tmp_path: 
 
 def test_a_log_that_cannot_be_written_is_503_and_lists_go_on(client: TestClient, log: SqliteEventLog) -> None:
     holder = sqlite3.connect(log.path, isolation_level=None)
-    log._writer.execute("PRAGMA busy_timeout = 50")
+    log._file._writer.execute("PRAGMA busy_timeout = 50")
     holder.execute("BEGIN IMMEDIATE")
     answer = client.post("/v1/events", json={"events": [{"user_id": "v", "item_id": "i1", "event": "like"}]})
     assert answer.status_code == 503
@@ -300,7 +300,7 @@ def test_a_user_newest_first(client: TestClient, tiny_release: Release) -> None:
 def test_anybody_may_start(client: TestClient, do: Do, user: str) -> None:
     address = f"/v1/users/{quote(user, safe='')}".replace("..", "%2E%2E")
     fresh = client.get(address).json()
-    assert fresh == {"user_id": user, "known": False, "events": 0, "history": [], "hidden": [], "liked": []}
+    assert fresh == {"user_id": user, "known": False, "events": 0, "history": [], "hidden": [], "liked": [], "interests": []}
     do(user, "like", "i1")
     assert client.get(address).json()["liked"] == ["i1"]
 

@@ -7,13 +7,14 @@ from typing import Annotated
 import numpy as np
 from fastapi import Path, Query
 
+from penchant.core.errors import ArtifactError, StorageError
 from penchant.data.schema import ACTIONS
-from penchant.serve.answers import Did, UserOut, UserShort, UsersOut
+from penchant.serve.answers import Did, Interest, UserOut, UserShort, UsersOut
 from penchant.serve.directory import RECENT
 from penchant.serve.refusals import refusals
 from penchant.serve.requests import Id
 from penchant.serve.routes.base import router
-from penchant.serve.service import Held
+from penchant.serve.service import Held, Service
 
 routes = router("users")
 
@@ -51,4 +52,17 @@ def user(
         history=history[::-1],
         hidden=service.cards.ids(person.hidden),
         liked=service.cards.ids(person.liked),
+        interests=_interests(service, user_id),
     )
+
+
+def _interests(service: Service, user_id: str) -> list[Interest]:
+    """None where nobody follows the log, or what was found out cannot be read: the past is told all the same."""
+    if service.near_line is None:
+        return []
+    try:
+        found = service.near_line.interests(user_id)
+    except (StorageError, ArtifactError):
+        service.metrics.missing.labels("interests").inc()
+        return []
+    return [Interest(name=name, share=share) for name, share in found]

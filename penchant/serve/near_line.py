@@ -1,0 +1,87 @@
+"""The worker inside a server: a thread that follows the log while requests are answered, and what it has found out."""
+
+from __future__ import annotations
+
+import threading
+import time
+
+from prometheus_client import CollectorRegistry, Gauge
+
+from penchant.core.errors import StorageError
+from penchant.data.catalog import Catalog
+from penchant.serve.events import EventLog
+from penchant.serve.stores import StateStore
+from penchant.serve.worker import USER, Worker, trending
+from penchant.users.state import UserState
+
+CATEGORY = "category:"
+_PATIENCE = 10.0  # seconds that the last step has when the server ends
+
+
+class NearLine:
+    """What users do at present, a moment after they did it.
+
+    Args:
+        log: What users do.
+        store: What follows from it; any number of processes may share it.
+        catalog: Gives the categories of items that interests are counted by.
+    """
+
+    def __init__(self, log: EventLog, store: StateStore, catalog: Catalog) -> None:
+        named = zip(catalog.table["item_id"].to_list(), catalog.readable_categories().to_list(), strict=True)
+        self._labels = {item_id: [CATEGORY + name for name in names or ()] for item_id, names in named}
+        self.store = store
+        self.worker = Worker(log, store, lambda item_id: self._labels.get(item_id, ()))
+        self._stop = threading.Event()
+        self._thread: threading.Thread | None = None
+
+    def start(self) -> None:
+        """Follow the log from where the store says."""
+        self._stop.clear()
+        self._thread = threading.Thread(target=self.worker.run, args=(self._stop,), name="near-line worker", daemon=True)
+        self._thread.start()
+
+    def stop(self) -> None:
+        """End after the step that is under way. What is not read yet is read at the next start."""
+        self._stop.set()
+        if self._thread is not None:
+            self._thread.join(_PATIENCE)
+            self._thread = None
+
+    def trending(self, limit: int) -> list[tuple[str, float]]:
+        """Item ids and forgetting counts, the largest first.
+
+        Raises:
+            StorageError: The store cannot be read.
+        """
+        return trending(self.store, int(time.time()), limit)
+
+    def interests(self, user_id: str) -> list[tuple[str, float]]:
+        """Categories of what a user did and their shares, the largest first; what was done long ago counts less.
+
+        Raises:
+            StorageError: The store cannot be read.
+            ArtifactError: The state of this user is damaged.
+        """
+        (found,) = self.store.get([USER + user_id])
+        counts = {} if found is None else UserState.from_bytes(found.value).interests.counts
+        total = sum(counts.values())
+        shares = [(name.removeprefix(CATEGORY), count / total) for name, count in counts.items() if name.startswith(CATEGORY)]
+        return sorted(shares, key=lambda pair: (-pair[1], pair[0]))
+
+    def observe(self, registry: CollectorRegistry) -> None:
+        """Tell Prometheus how the worker is doing."""
+        progress = self.worker.progress
+        for name, help_text, read in (
+            ("penchant_worker_events", "Records read from the log and stored since the start.", lambda: progress.events),
+            ("penchant_worker_dead_letters", "Records set aside since the start.", lambda: progress.dead),
+            ("penchant_worker_refusals", "Times that log or store refused since the start.", lambda: progress.refused),
+            ("penchant_worker_lag_events", "Records in the log that are not read yet; NaN where nobody can tell.", self._lag),
+        ):
+            Gauge(name, help_text, registry=registry).set_function(read)
+
+    def _lag(self) -> float:
+        try:
+            return float(sum(self.worker.lag().values()))
+        except StorageError:
+            return float("nan")
