@@ -8,7 +8,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Iterator, Mapping
 from enum import Enum
-from functools import partial
+from functools import cached_property, partial
 from pathlib import Path
 from types import BuiltinFunctionType, CodeType, FunctionType, MethodType
 from typing import Any
@@ -82,6 +82,7 @@ def _inside(value: Any) -> list[Any]:
         return [value.__module__, value.__qualname__, value.__code__, value.__defaults__, value.__kwdefaults__, enclosed]
     if isinstance(value, CodeType):
         return [value.co_code, value.co_names, value.co_consts]
-    if hasattr(value, "__dict__"):
-        return [vars(value)]
+    if hasattr(value, "__dict__"):  # without what it has worked out from the rest, sooner or later
+        worked_out = {name for kind in type(value).__mro__ for name, part in vars(kind).items() if isinstance(part, cached_property)}
+        return [{name: part for name, part in vars(value).items() if name not in worked_out}]
     raise InputError(f"an object of class {type(value).__qualname__}", "it has no contents to be hashed", "keep it out of what is hashed")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from functools import partial
+from functools import cached_property, partial
 from typing import Any
 
 import numpy as np
@@ -66,3 +66,18 @@ def test_objects_that_hold_each_other_end() -> None:
 def test_what_has_no_contents_is_refused() -> None:
     with pytest.raises(InputError, match="an object of class generator"):
         fingerprint(part for part in [1])
+
+
+class Counted:
+    def __init__(self, numbers: list[int]) -> None:
+        self.numbers = numbers
+
+    @cached_property
+    def total(self) -> int:
+        return sum(self.numbers)
+
+
+def test_what_was_worked_out_meanwhile_does_not_count() -> None:
+    used = Counted([1, 2])
+    assert used.total == 3
+    assert fingerprint(used) == fingerprint(Counted([1, 2])) != fingerprint(Counted([1, 3]))
