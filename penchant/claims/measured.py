@@ -135,12 +135,14 @@ def _run(task: Task, work: Path) -> Measured:
 def parameters(model: object) -> int:
     """Learnt numbers: a network's parameters, or the floats that a closed form keeps under names without an underscore.
 
-    A model made of others counts what was learnt by all of them.
+    A model made of others counts what was learnt by all of them, and one that reads another's scores counts that one.
     """
     if isinstance(model, torch.nn.Module):
         return sum(one.numel() for one in model.parameters())
     if isinstance(parts := getattr(model, "parts", None), Sequence):
         return sum(parameters(part) for part in parts)
+    if isinstance(inner := getattr(model, "model", None), torch.nn.Module):
+        return parameters(inner)
     return sum(_floats(value) for name, value in vars(model).items() if not name.startswith("_"))
 
 

@@ -3,6 +3,7 @@ from __future__ import annotations
 import json
 from dataclasses import replace
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -203,3 +204,4 @@ def test_parameters_are_what_was_learnt() -> None:
     assert parameters(nearest) == 5
     assert parameters(Popularity.fit(Histories.of([[1, 2]]), 5)) == 6  # a count an item, and one of padding
     assert parameters(Blend([nearest, nearest], [1.0, 2.0])) == 10
+    assert parameters(SimpleNamespace(model=network, num_items=3)) == 16, "a way to read another's scores"

@@ -103,9 +103,9 @@ CLAIMS = [
         dataset="amazon-beauty",
         metric="ndcg@10",
         budget=BEAUTY,
-        note="All arms run with the settings that were chosen for cross-entropy, for 3,000 steps. With 256 negatives either loss first spends "
-        "many epochs on pushing all items down, and is still below popularity when the budget ends: the paper trains until validation "
-        f"stalls. So this budget tells nothing of the calibration itself. {BEAUTY_TIES}",
+        note="All arms run with the settings that were chosen for cross-entropy, for 3,000 steps. With 256 negatives either loss first "
+        "spends many epochs on pushing all items down, and is still below popularity when the budget ends: the paper trains until "
+        f"validation stalls. So this budget tells nothing of the calibration itself. {BEAUTY_TIES}",
     ),
     Claim(
         name="sasrec-log-q-helps",
