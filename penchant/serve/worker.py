@@ -8,6 +8,7 @@ lost everything is made anew by reading the log from its beginning.
 from __future__ import annotations
 
 import json
+import logging
 import threading
 import time
 from collections.abc import Callable, Iterable, Sequence
@@ -19,6 +20,7 @@ from penchant.serve.stores import StateStore, Stored, Write
 from penchant.users.decay import DAY, Decayed
 from penchant.users.state import Did, UserState
 
+_log = logging.getLogger("penchant.serve")
 USER, DEAD, TREND = "user:", "dead:", "trend:"
 AHEAD = DAY  # seconds that a clock may be ahead of ours
 _TREND_HALF_LIFE = DAY / 4
@@ -103,13 +105,15 @@ class Worker:
         )
 
     def run(self, stop: threading.Event, *, wait_seconds: float = 0.2) -> None:
-        """Step until ``stop`` is set. Refusals of log and store are waited out."""
+        """Step until ``stop`` is set. Refusals of log and store are waited out, and so is what nobody has thought of."""
         refusals = 0
         while not stop.is_set():
             try:
                 self.step(wait_seconds)
                 refusals = 0
-            except StorageError:
+            except Exception as error:
+                if not isinstance(error, StorageError):
+                    _log.exception("the near-line worker failed, and tries again")
                 self.progress.refused += 1
                 stop.wait(_PAUSES[min(refusals, len(_PAUSES) - 1)])
                 refusals += 1
@@ -174,8 +178,7 @@ class Worker:
                 done = [(one.event_id, Did(one.item_id, one.event, one.timestamp, one.value), self.labels(one.item_id)) for one in fresh]
                 after[USER + user] = before.with_events(done).to_bytes()
         for trend, seen in counted.items():
-            old = found[trend]
-            after[trend] = _trend_bytes((Decayed(_TREND_HALF_LIFE) if old is None else trend_of(old.value)).add(seen, most=_TREND_ITEMS))
+            after[trend] = _trend_bytes(_trend(found[trend]).add(seen, most=_TREND_ITEMS))
         return {key: Write(value, _version(found[key]), _KEPT_FOR if key in dead else None) for key, value in after.items()}
 
 
@@ -190,10 +193,13 @@ def _state(found: Stored | None) -> UserState:
         return UserState()
 
 
-def trend_of(stored: bytes) -> Decayed:
+def _trend(found: Stored | None) -> Decayed:
     """Forgetting counts of items, as a worker stored them for one partition."""
-    told = json.loads(stored)
-    return Decayed(_TREND_HALF_LIFE, told["at"], told["counts"])
+    try:
+        told = {"at": 0, "counts": {}} if found is None else json.loads(found.value)
+        return Decayed(_TREND_HALF_LIFE, int(told["at"]), {str(item): float(count) for item, count in told["counts"].items()})
+    except (ValueError, TypeError, KeyError, AttributeError):  # spoilt, too
+        return Decayed(_TREND_HALF_LIFE)
 
 
 def trending(store: StateStore, now: int, limit: int = 100) -> list[tuple[str, float]]:
@@ -204,7 +210,7 @@ def trending(store: StateStore, now: int, limit: int = 100) -> list[tuple[str, f
     """
     totals: dict[str, float] = {}
     for one in store.get(store.names(TREND)):
-        for item, count in () if one is None else trend_of(one.value).as_of(now):
+        for item, count in _trend(one).as_of(now):
             totals[item] = totals.get(item, 0.0) + count
     return sorted(totals.items(), key=lambda pair: (-pair[1], pair[0]))[:limit]
 

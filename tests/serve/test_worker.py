@@ -19,7 +19,7 @@ from penchant.serve.kafka_log import KafkaEventLog
 from penchant.serve.redis_store import RedisStateStore
 from penchant.serve.sqlite_log import SqliteEventLog
 from penchant.serve.sqlite_store import SqliteStateStore
-from penchant.serve.stores import StateStore
+from penchant.serve.stores import StateStore, Write
 from penchant.serve.worker import DEAD, USER, Worker, trending
 from penchant.users.state import UserState
 from tests.servers import kafka_broker, redis_server
@@ -178,11 +178,19 @@ def test_a_poison_record_stops_nothing(broker: int, tmp_path: Path) -> None:
     log.close()
 
 
+def test_spoilt_values_are_begun_anew(worker: Worker, log: EventLog, store: StateStore) -> None:
+    assert store.put({key: Write(b"spoilt") for key in (USER + "ann", "trend:0", "trend:1")})
+    log.append([event(1)])
+    drain(worker)
+    assert state(store, "ann").total == 1
+    assert trending(store, NOW) == [("tea", 1.0)]
+
+
 def test_refusals_are_waited_out(tmp_path: Path) -> None:
     log, store = SqliteEventLog(tmp_path / "events.sqlite"), SqliteStateStore(tmp_path / "state.sqlite")
     log.append([event(1)])
     worker, stop, real = Worker(log, store, labels, clock=lambda: NOW), threading.Event(), log.read
-    left = [StorageError("log", "it is away", "wait")] * 2
+    left: list[Exception] = [StorageError("log", "it is away", "wait"), RuntimeError("what nobody has thought of")]
 
     def sometimes(*args, **more):
         if left:
