@@ -34,6 +34,7 @@ from penchant.models.sequence.sasrec import SASRec, SASRecSettings
 from penchant.pipeline.release import Release, ReleaseSettings, load_release, write_release
 from penchant.serve.app import create_app
 from penchant.serve.sqlite_log import SqliteEventLog
+from penchant.serve.sqlite_store import SqliteStateStore
 from penchant.train.loop import Trainer
 from penchant.train.settings import TrainSettings
 
@@ -138,10 +139,12 @@ def client(app: FastAPI) -> Iterator[TestClient]:
 @pytest.fixture(scope="module")
 def shared(tiny_release: Release, tmp_path_factory: pytest.TempPathFactory) -> Iterator[TestClient]:
     """One application for the tests of a file that do not mind each other."""
-    log = SqliteEventLog(tmp_path_factory.mktemp("shared") / "events.sqlite")
-    with TestClient(create_app(tiny_release, log=log), raise_server_exceptions=False) as client:
+    folder = tmp_path_factory.mktemp("shared")
+    log, store = SqliteEventLog(folder / "events.sqlite"), SqliteStateStore(folder / "state.sqlite")
+    with TestClient(create_app(tiny_release, log=log, store=store), raise_server_exceptions=False) as client:
         yield client
     log.close()
+    store.close()
 
 
 @pytest.fixture

@@ -35,6 +35,7 @@ ROUTES = [
     ("POST", "/v1/recommend"),
     ("POST", "/v1/search"),
     ("POST", "/v1/events"),
+    ("GET", "/v1/trending"),
     ("GET", "/v1/users"),
     ("GET", "/v1/users/{user_id}"),
     ("GET", "/v1/items/{item_id}"),
