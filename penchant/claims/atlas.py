@@ -148,7 +148,7 @@ def _claim(record: dict[str, Any], claim: Claim, drawn: Sequence[Figure]) -> lis
             f"{arm['steps']:,}" if arm["steps"] else "closed form",
             f"{arm['seconds']:.0f}",
             f"{arm['peak_mb']:,.0f} MB",
-            f"{arm['parameters']:,}",
+            f"{arm['parameters']:,}" if arm["parameters"] else "not counted",
         ]
         lines.append(f"| {arm['name']} | {' | '.join([*values, *costs])} |")
     lines += [""]
@@ -192,7 +192,8 @@ def by_how_much(record: dict[str, Any]) -> str:
 def cost(record: dict[str, Any]) -> str:
     """What one seed of the subject took."""
     subject = record["arms"][0]
-    return f"{subject['seconds']:.0f} s, {subject['peak_mb'] / 1000:.1f} GB, {_short(subject['parameters'])} parameters"
+    size = f"{_short(subject['parameters'])} parameters" if subject["parameters"] else "parameters not counted"
+    return f"{subject['seconds']:.0f} s, {subject['peak_mb'] / 1000:.1f} GB, {size}"
 
 
 def _short(number: int) -> str:
