@@ -12,7 +12,6 @@ import json
 import zlib
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
-from enum import StrEnum
 
 import numpy as np
 
@@ -23,13 +22,6 @@ RECENT = 500  # events kept whole
 REMEMBERED = 2_000  # events known again by their ids
 _MAGIC = b"PCU1"
 _REPAIR = "delete it: it is made anew from the event log"
-
-
-class Consent(StrEnum):
-    """What a user has said no to."""
-
-    PERSONAL = "no personal lists"
-    TRAINING = "no training on my events"
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,14 +43,12 @@ class UserState:
         known: 64-bit marks of the ids of the newest events, more than there are in ``recent``.
         total: Events ever counted.
         interests: Forgetting counters by label, such as ``"category:Tea"``.
-        refused: What the user has said no to.
     """
 
     recent: tuple[Did, ...] = ()
     known: tuple[int, ...] = ()
     total: int = 0
     interests: Decayed = field(default_factory=Decayed)
-    refused: frozenset[Consent] = frozenset()
 
     def with_events(self, events: Sequence[tuple[str, Did, Sequence[str]]]) -> UserState:
         """After events (event id, what was done, labels of the item), in the order of the log.
@@ -95,7 +85,6 @@ class UserState:
             "half_life": self.interests.half_life,
             "at": self.interests.at,
             "interests": self.interests.counts,
-            "refused": sorted(self.refused),
         }
         numbers = np.array([did.time for did in self.recent], "<i8").tobytes() + np.array(self.known, "<u8").tobytes()
         head = json.dumps({**told, "known": len(self.known)}, separators=(",", ":")).encode("utf-8", "surrogatepass")
@@ -125,7 +114,6 @@ class UserState:
             known=tuple(known),
             total=told["total"],
             interests=Decayed(told["half_life"], told["at"], told["interests"]),
-            refused=frozenset(map(Consent, told["refused"])),
         )
 
 

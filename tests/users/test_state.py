@@ -6,7 +6,7 @@ from hypothesis import strategies as st
 
 from penchant.core.errors import ArtifactError
 from penchant.users.decay import Decayed
-from penchant.users.state import RECENT, REMEMBERED, Consent, Did, UserState
+from penchant.users.state import RECENT, REMEMBERED, Did, UserState
 
 DONE = st.builds(
     Did,
@@ -26,7 +26,6 @@ STATES = st.builds(
         at=st.integers(0, 2**40),
         counts=st.dictionaries(st.text(), st.floats(1e-9, 1e9), max_size=5),
     ),
-    refused=st.frozensets(st.sampled_from(Consent)),
 )
 
 
