@@ -68,6 +68,7 @@ class KafkaEventLog:
         self._reading = {**common, **own}
         self._consumer = Consumer(self._reading)
         self._next: dict[int, int] = {}  # where the consumer goes on
+        self._committed: dict[int, int] = {}
 
     def append(self, events: Sequence[LiveEvent]) -> Appended:
         """See ``EventLog``. Events of a user keep their order."""
@@ -97,7 +98,9 @@ class KafkaEventLog:
             self._still_open()
             try:
                 if dict(start) != self._next:
-                    self._go_to(start)
+                    self._consumer.assign([TopicPartition(self.topic, partition, offset) for partition, offset in start.items()])
+                    self._next = dict(start)
+                self._commit(start)
                 first = self._consumer.poll(max(wait_seconds, _POLL))
                 messages = [] if first is None else [first, *self._consumer.consume(limit - 1, timeout=0)]  # which waits to be full
             except KafkaException as error:
@@ -137,13 +140,12 @@ class KafkaEventLog:
                     raise
                 self._producer.poll(_POLL)
 
-    def _go_to(self, start: Positions) -> None:
-        places = [TopicPartition(self.topic, partition, offset) for partition, offset in start.items()]
-        self._consumer.assign(places)
-        self._next = dict(start)
-        done = [place for place in places if place.offset > 0]
+    def _commit(self, start: Positions) -> None:
+        """Tell the group what moved since the last time; nobody waits for it."""
+        done = [TopicPartition(self.topic, *place) for place in start.items() if place[1] > 0 and self._committed.get(place[0]) != place[1]]
         if done:
             self._consumer.commit(offsets=done, asynchronous=True)
+            self._committed |= start
 
     def _bounds(self) -> dict[int, tuple[int, int]]:
         """The first and the next offset of every partition, as the broker tells who reads from it.

@@ -6,7 +6,7 @@ import json
 from collections.abc import Iterator
 
 import pytest
-from confluent_kafka import Producer
+from confluent_kafka import Consumer, Producer, TopicPartition
 
 from penchant.core.errors import InputError, StorageError
 from penchant.serve.events import LiveEvent, Unreadable
@@ -39,6 +39,20 @@ def test_what_is_no_event_is_set_aside_with_its_reason(broker: str) -> None:
         assert (one.offset, one.content) == (offset, content)
         assert one.reason
     log.close()
+
+
+def test_who_watches_the_group_sees_it_move(broker: str) -> None:
+    log = KafkaEventLog(broker, topic="watched", partitions=1, group="watchers")
+    log.append([LiveEvent(f"e{number}", "ann", "tea", "view", number) for number in range(6)])
+    place = 0
+    while place < 6:
+        place += len(log.read({0: place}, limit=2, wait_seconds=5.0))
+    assert log.read({0: 6}) == []
+    log.close()
+    watcher = Consumer({"bootstrap.servers": broker, "group.id": "watchers"})
+    (found,) = watcher.committed([TopicPartition("watched", 0)], timeout=10)
+    watcher.close()
+    assert found.offset == 6
 
 
 def test_without_a_broker_it_says_so() -> None:
