@@ -14,7 +14,7 @@ import redis
 
 from penchant.core.errors import StorageError
 from penchant.serve.events import Positions
-from penchant.serve.stores import Stored, Write
+from penchant.serve.stores import Stored, Write, key_bytes, key_text
 
 # KEYS: positions, newest version, names, then one a write. ARGV: number of partitions, (partition, before or "", after) each,
 # then (name, expected version, "1" to keep or "0" to delete, value, milliseconds or "") a write.
@@ -103,7 +103,7 @@ class RedisStateStore:
             told += [partition, before.get(partition, ""), place]
         for key, write in writes.items():
             ttl = "" if write.ttl_seconds is None else max(round(write.ttl_seconds * 1e3), 1)
-            told += [self._bytes(key), write.version, "0" if write.value is None else "1", write.value or b"", ttl]
+            told += [key_bytes(key), write.version, "0" if write.value is None else "1", write.value or b"", ttl]
         with self._told():
             names = [self._key("positions", own=True), self._key("newest", own=True), self._key("names", own=True)]
             return bool(self._put(keys=[*names, *map(self._key, writes)], args=told))
@@ -116,8 +116,8 @@ class RedisStateStore:
 
     def names(self, prefix: str = "", after: str = "", limit: int = 1000) -> list[str]:
         """See ``StateStore``."""
-        all_names, start = self._key("names", own=True), self._bytes(prefix)
-        low = b"(" + self._bytes(after) if self._bytes(after) >= start else b"[" + start
+        all_names, start = self._key("names", own=True), key_bytes(prefix)
+        low = b"(" + key_bytes(after) if key_bytes(after) >= start else b"[" + start
         if low == b"(":
             low = b"-"
         high = b"[" + start + b"\xff" if start else b"+"  # no text has a byte of 255
@@ -128,7 +128,7 @@ class RedisStateStore:
                 if not part:
                     break
                 there: list[bytes] = self._there(keys=[all_names, *map(self._key, part)], args=part)  # type: ignore[assignment]
-                found += [name.decode("utf-8", "surrogatepass") for name in there]
+                found += [key_text(name) for name in there]
                 low = b"(" + part[-1]
         return found[:limit]
 
@@ -138,11 +138,7 @@ class RedisStateStore:
         self._client.close()
 
     def _key(self, key: str | bytes, *, own: bool = False) -> bytes:
-        return b"{%s}%s%s" % (self._bytes(self.name), b"/" if own else b":", key if isinstance(key, bytes) else self._bytes(key))
-
-    @staticmethod
-    def _bytes(text: str) -> bytes:
-        return text.encode("utf-8", "surrogatepass")
+        return b"{%s}%s%s" % (key_bytes(self.name), b"/" if own else b":", key if isinstance(key, bytes) else key_bytes(key))
 
     @contextmanager
     def _told(self) -> Iterator[None]:

@@ -6,6 +6,7 @@ import sqlite3
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -24,6 +25,25 @@ _REFUSED = {
 }
 
 
+@dataclass(frozen=True)
+class Kind:
+    """What a file is for.
+
+    Attributes:
+        what: Its name in messages, such as "event log".
+        application: Marks the file as ours of that kind.
+        version: Of the schema; a newer file is refused.
+        schema: Statements that make it.
+        repair: What to do about a damaged file.
+    """
+
+    what: str
+    application: int
+    version: int
+    schema: str
+    repair: str
+
+
 class SqliteFile:
     """One connection that writes and one that reads, each for one thread at a time.
 
@@ -32,11 +52,7 @@ class SqliteFile:
 
     Args:
         path: The file; made, with its folders, if it is not there.
-        what: Its name in messages, such as "event log".
-        application: Marks the file as ours of that kind.
-        version: Of the schema; a newer file is refused.
-        schema: Statements that make it.
-        repair: What to do about a damaged file.
+        kind: What it is for.
         wait_seconds: How long a call waits for another process that is writing.
 
     Raises:
@@ -44,11 +60,8 @@ class SqliteFile:
         StorageError: The disk refused.
     """
 
-    def __init__(
-        self, path: Path, *, what: str, application: int, version: int, schema: str, repair: str, wait_seconds: float = 5.0
-    ) -> None:
-        self.path, self.what, self.repair = Path(path), what, repair
-        self._application, self._version, self._schema = application, version, schema
+    def __init__(self, path: Path, kind: Kind, *, wait_seconds: float = 5.0) -> None:
+        self.path, self.kind = Path(path), kind
         self._wait, self._open = wait_seconds, True
         self._write_lock, self._read_lock = threading.Lock(), threading.Lock()
         with writing(self.path):
@@ -99,23 +112,23 @@ class SqliteFile:
     def _prepare(self) -> None:
         run = self._writer.execute
         (found,) = run("PRAGMA quick_check(1)").fetchone()
-        require(found == "ok", f"{self.path}", f"the {self.what} is damaged ({found})", self.repair, ArtifactError)
+        require(found == "ok", f"{self.path}", f"the {self.kind.what} is damaged ({found})", self.kind.repair, ArtifactError)
         (application,), (version,) = run("PRAGMA application_id").fetchone(), run("PRAGMA user_version").fetchone()
         (tables,) = run("SELECT COUNT(*) FROM sqlite_master").fetchone()
-        ours = application == self._application or (application == 0 and tables == 0)
+        ours = application == self.kind.application or (application == 0 and tables == 0)
         require(ours, f"{self.path}", "it is the database of another program", "give the server a data folder of its own", ArtifactError)
         require(
-            version <= self._version,
+            version <= self.kind.version,
             f"version {version} of {self.path}",
-            f"this Penchant reads up to {self._version}",
+            f"this Penchant reads up to {self.kind.version}",
             "use a newer Penchant",
             ArtifactError,
         )
         run("PRAGMA journal_mode = WAL")
-        if version < self._version:
+        if version < self.kind.version:
             self._writer.executescript(
-                f"BEGIN IMMEDIATE; {self._schema} PRAGMA application_id = {self._application};"
-                f" PRAGMA user_version = {self._version}; COMMIT;"
+                f"BEGIN IMMEDIATE; {self.kind.schema} PRAGMA application_id = {self.kind.application};"
+                f" PRAGMA user_version = {self.kind.version}; COMMIT;"
             )
 
     @contextmanager
@@ -125,11 +138,11 @@ class SqliteFile:
             yield
         except sqlite3.Error as error:
             if not self._open:
-                raise StorageError(f"{self.path}", f"the {self.what} is closed", "open it again") from error
+                raise StorageError(f"{self.path}", f"the {self.kind.what} is closed", "open it again") from error
             code = getattr(error, "sqlite_errorcode", 0) & 0xFF  # the rest of the number tells details
             if code in _DAMAGED:
-                raise ArtifactError(f"{self.path}", f"the {self.what} is damaged ({error})", self.repair) from error
+                raise ArtifactError(f"{self.path}", f"the {self.kind.what} is damaged ({error})", self.kind.repair) from error
             if code in _REFUSED:
                 rule, remedy = _REFUSED[code]
-                raise StorageError(f"{self.what} {self.path}", f"{rule.format(what=self.what)} ({error})", remedy) from error
+                raise StorageError(f"{self.kind.what} {self.path}", f"{rule.format(what=self.kind.what)} ({error})", remedy) from error
             raise

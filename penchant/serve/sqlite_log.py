@@ -14,10 +14,8 @@ from concurrent.futures import Future
 from pathlib import Path
 
 from penchant.serve.events import Appended, LiveEvent, Positions
-from penchant.serve.sqlite_file import SqliteFile
+from penchant.serve.sqlite_file import Kind, SqliteFile
 
-_APPLICATION = 0x50454E43  # "PENC": marks the file as ours
-_VERSION = 1
 _SCHEMA = """
 CREATE TABLE IF NOT EXISTS events (
     "offset" INTEGER PRIMARY KEY,
@@ -42,7 +40,13 @@ INSERT INTO events (event_id, user_id, item_id, event, timestamp, value) VALUES 
 ON CONFLICT (event_id) DO NOTHING
 """
 _LAST = 'SELECT COALESCE(MAX("offset"), 0) FROM events'
-_REPAIR = "put a copy back, or move it away (its events are then gone from the lists), and start again"
+_KIND = Kind(
+    "event log",
+    application=0x50454E43,
+    version=1,
+    schema=_SCHEMA,
+    repair="put a copy back, or move it away (its events are then gone from the lists), and start again",
+)
 _MOST = 10_000  # events a transaction: more would keep those who wait for it too long
 _PAUSE = 0.02  # seconds between looks for a new event
 
@@ -62,15 +66,7 @@ class SqliteEventLog:
     """
 
     def __init__(self, path: Path, *, wait_seconds: float = 5.0) -> None:
-        self._file = SqliteFile(
-            path,
-            what="event log",
-            application=_APPLICATION,
-            version=_VERSION,
-            schema=_SCHEMA,
-            repair=_REPAIR,
-            wait_seconds=wait_seconds,
-        )
+        self._file = SqliteFile(path, _KIND, wait_seconds=wait_seconds)
         self.path = self._file.path
         self._waiting: list[tuple[Rows, Future[Appended]]] = []
         self._queue, self._writes = threading.Lock(), threading.Lock()

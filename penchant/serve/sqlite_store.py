@@ -8,19 +8,23 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
 from penchant.serve.events import Positions
-from penchant.serve.sqlite_file import SqliteFile
-from penchant.serve.stores import Stored, Write
+from penchant.serve.sqlite_file import Kind, SqliteFile
+from penchant.serve.stores import Stored, Write, key_bytes, key_text
 
-_APPLICATION = 0x50454E53  # "PENS"
-_VERSION = 1
 _SCHEMA = """
 CREATE TABLE IF NOT EXISTS states (key BLOB PRIMARY KEY, version INTEGER NOT NULL, value BLOB NOT NULL, ends REAL) WITHOUT ROWID;
 CREATE INDEX IF NOT EXISTS states_by_end ON states (ends) WHERE ends IS NOT NULL;
 CREATE TABLE IF NOT EXISTS positions (partition INTEGER PRIMARY KEY, next INTEGER NOT NULL);
 CREATE TABLE IF NOT EXISTS newest (version INTEGER NOT NULL);
-INSERT INTO newest VALUES (0);
+INSERT INTO newest SELECT 0 WHERE NOT EXISTS (SELECT 1 FROM newest);
 """
-_REPAIR = "move it away and start again: it is made anew from the event log"
+_KIND = Kind(
+    "state store",
+    application=0x50454E53,
+    version=1,
+    schema=_SCHEMA,
+    repair="move it away and start again: it is made anew from the event log",
+)
 _STORE = """
 INSERT INTO states VALUES (?, ?, ?, ?)
 ON CONFLICT (key) DO UPDATE SET version = excluded.version, value = excluded.value, ends = excluded.ends
@@ -47,21 +51,13 @@ class SqliteStateStore:
     """
 
     def __init__(self, path: Path, *, wait_seconds: float = 5.0, clock: Callable[[], float] = time.time) -> None:
-        self._file = SqliteFile(
-            path,
-            what="state store",
-            application=_APPLICATION,
-            version=_VERSION,
-            schema=_SCHEMA,
-            repair=_REPAIR,
-            wait_seconds=wait_seconds,
-        )
+        self._file = SqliteFile(path, _KIND, wait_seconds=wait_seconds)
         self._clock = clock
 
     def get(self, keys: Sequence[str]) -> list[Stored | None]:
         """See ``StateStore``."""
         found: dict[bytes, Stored] = {}
-        names = [_bytes(key) for key in keys]
+        names = [key_bytes(key) for key in keys]
         for start in range(0, len(names), _AT_ONCE):
             part = names[start : start + _AT_ONCE]
             marks = ", ".join("?" * len(part))
@@ -84,10 +80,10 @@ class SqliteStateStore:
 
     def names(self, prefix: str = "", after: str = "", limit: int = 1000) -> list[str]:
         """See ``StateStore``."""
-        low = max(_bytes(prefix), _bytes(after) + b"\0" if after else b"")
-        high = _bytes(prefix) + b"\xff"  # no text has a byte of 255
+        low = max(key_bytes(prefix), key_bytes(after) + b"\0" if after else b"")
+        high = key_bytes(prefix) + b"\xff"  # no text has a byte of 255
         query = "SELECT key FROM states WHERE key >= ? AND key < ? AND (ends IS NULL OR ends > ?) ORDER BY key LIMIT ?"
-        return [key.decode("utf-8", "surrogatepass") for (key,) in self._file.ask(query, low, high, self._clock(), limit)]
+        return [key_text(key) for (key,) in self._file.ask(query, low, high, self._clock(), limit)]
 
     def close(self) -> None:
         """See ``StateStore``."""
@@ -99,7 +95,7 @@ class SqliteStateStore:
         known = dict(run("SELECT partition, next FROM positions"))
         if any(known.get(partition) != before.get(partition) for partition in after):
             raise _Other
-        named = [(_bytes(key), write) for key, write in writes.items()]
+        named = [(key_bytes(key), write) for key, write in writes.items()]
         for key, write in named:
             row = run("SELECT version FROM states WHERE key = ?", (key,)).fetchone()
             if (row[0] if row else 0) != write.version:
@@ -116,7 +112,3 @@ class SqliteStateStore:
             ],
         )
         connection.executemany(_MOVE, list(after.items()))
-
-
-def _bytes(text: str) -> bytes:
-    return text.encode("utf-8", "surrogatepass")

@@ -43,6 +43,16 @@ class Write:
     ttl_seconds: float | None = None
 
 
+def key_bytes(key: str) -> bytes:
+    """A key as it is stored: any text has bytes, lone surrogates too."""
+    return key.encode("utf-8", "surrogatepass")
+
+
+def key_text(stored: bytes) -> str:
+    """What ``key_bytes`` was given."""
+    return stored.decode("utf-8", "surrogatepass")
+
+
 class StateStore(Protocol):
     """Values by key. Safe for several threads and processes."""
 

@@ -6,6 +6,7 @@ import subprocess
 import sys
 import threading
 from collections.abc import Iterator
+from contextlib import AbstractContextManager
 from pathlib import Path
 
 import pytest
@@ -92,6 +93,30 @@ def test_many_threads_lose_and_double_nothing(log: SqliteEventLog) -> None:
         thread.join()
     offsets = [logged.offset for logged in log.read({0: 1})]
     assert offsets == list(range(1, 8 * 5 + 5 + 1))
+
+
+def test_who_waits_together_is_written_together(log: SqliteEventLog, monkeypatch: pytest.MonkeyPatch) -> None:
+    transaction, began, go_on, count = log._file.transaction, threading.Event(), threading.Event(), 0
+
+    def slow() -> AbstractContextManager[sqlite3.Connection]:
+        nonlocal count
+        count += 1
+        began.set()
+        go_on.wait(10)
+        return transaction()
+
+    monkeypatch.setattr(log._file, "transaction", slow)
+    threads = [threading.Thread(target=log.append, args=([event(number)],)) for number in range(6)]
+    threads[0].start()
+    began.wait(10)
+    for thread in threads[1:]:
+        thread.start()
+    while len(log._waiting) < 5:
+        threading.Event().wait(0.01)
+    go_on.set()
+    for thread in threads:
+        thread.join()
+    assert (count, log.last_offset()) == (2, 6), "one for the first, one for all who came meanwhile"
 
 
 WRITER = """
