@@ -10,6 +10,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
+#: Seconds that a clock may be ahead of ours: what lies further in the future is refused.
+AHEAD = 86_400
 #: The offset from which to read on, a partition each.
 Positions = Mapping[int, int]
 

@@ -12,17 +12,16 @@ import logging
 import threading
 import time
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 from penchant.core.errors import ArtifactError, StorageError, require
-from penchant.serve.events import EventLog, LiveEvent, Unreadable
+from penchant.serve.events import AHEAD, EventLog, LiveEvent, Unreadable
 from penchant.serve.stores import StateStore, Stored, Write
 from penchant.users.decay import DAY, Decayed
 from penchant.users.state import Did, UserState
 
 _log = logging.getLogger("penchant.serve")
 USER, DEAD, TREND = "user:", "dead:", "trend:"
-AHEAD = DAY  # seconds that a clock may be ahead of ours
 _TREND_HALF_LIFE = DAY / 4
 _TREND_ITEMS = 500
 _CONTENT = 2_000  # bytes of a dead letter that are kept
@@ -43,14 +42,12 @@ class Progress:
         dead: Of them, set aside.
         again: Batches begun again because somebody else had written.
         refused: Times that log or store did not do what was asked.
-        behind: Events in the log that are not read yet, a partition each, as of the last look.
     """
 
     events: int = 0
     dead: int = 0
     again: int = 0
     refused: int = 0
-    behind: dict[int, int] = field(default_factory=dict)
 
 
 class Worker:
@@ -126,24 +123,23 @@ class Worker:
         """
         known, begin = self.store.positions(), self._begin()
         ends = self.log.end()
-        self.progress.behind = {partition: ends[partition] - known.get(partition, first) for partition, first in begin.items()}
-        return self.progress.behind
+        return {partition: ends[partition] - known.get(partition, first) for partition, first in begin.items()}
 
     def replay(self) -> None:
-        """Forget what follows from the log and the place in it; the next steps read it from its beginning."""
+        """Forget what follows from the log and the place in it; the next steps read it from its beginning.
+
+        The place moves first: who is interrupted replays again, and what is not forgotten yet knows its events by their ids.
+
+        Raises:
+            StorageError: Another worker reads the same partitions, or the store did not do what was asked.
+        """
+        begin, known = self._begin(), self.store.positions()
+        moved = {partition: begin[partition] for partition in begin if partition in known}
+        done = self.store.put({}, before={partition: known[partition] for partition in moved}, after=moved)
+        require(done, "replay", "another worker reads the same partitions", "stop it first", StorageError)
         while keys := [key for prefix in (USER, TREND) for key in self.store.names(prefix)]:
             found = self.store.get(keys)
             self.store.put({key: Write(None, one.version) for key, one in zip(keys, found, strict=True) if one is not None})
-        begin = self._begin()
-        known = self.store.positions()
-        moved = {partition: begin[partition] for partition in begin if partition in known}
-        require(
-            self.store.put({}, before={partition: known[partition] for partition in moved}, after=moved),
-            "replay",
-            "another worker reads the same partitions",
-            "stop it first",
-            StorageError,
-        )
 
     def _begin(self) -> dict[int, int]:
         if self._first is None:  # a broker takes its time to tell
@@ -189,7 +185,8 @@ def _version(found: Stored | None) -> int:
 def _state(found: Stored | None) -> UserState:
     try:
         return UserState() if found is None else UserState.from_bytes(found.value)
-    except ArtifactError:  # spoilt in the store: go on with what the log says from here
+    except ArtifactError as error:  # go on with what the log says from here
+        _log.warning("a user's state was spoilt in the store and is begun anew: %s", error)
         return UserState()
 
 
@@ -198,7 +195,8 @@ def _trend(found: Stored | None) -> Decayed:
     try:
         told = {"at": 0, "counts": {}} if found is None else json.loads(found.value)
         return Decayed(_TREND_HALF_LIFE, int(told["at"]), {str(item): float(count) for item, count in told["counts"].items()})
-    except (ValueError, TypeError, KeyError, AttributeError):  # spoilt, too
+    except (ValueError, TypeError, KeyError, AttributeError) as error:
+        _log.warning("trends were spoilt in the store and are begun anew: %r", error)
         return Decayed(_TREND_HALF_LIFE)
 
 

@@ -136,6 +136,7 @@ def test_a_replay_comes_to_the_same_state(worker: Worker, log: EventLog, store: 
     before = {user: state(store, user) for user in ("ann", "bob")}, trending(store, NOW)
     worker.replay()
     assert store.names(USER) == []
+    assert worker.lag() == {partition: end - log.begin()[partition] for partition, end in log.end().items()}
     drain(worker)
     assert ({user: state(store, user) for user in ("ann", "bob")}, trending(store, NOW)) == before
 

@@ -8,14 +8,13 @@ import uuid
 from penchant.core.errors import InputError, PenchantError, UnknownIdError, require
 from penchant.data.catalog import Catalog
 from penchant.serve.answers import EventsOut, Refused
-from penchant.serve.events import LiveEvent
+from penchant.serve.events import AHEAD, LiveEvent
 from penchant.serve.refusals import refusals
 from penchant.serve.requests import EventIn, EventsIn
 from penchant.serve.routes.base import router
 from penchant.serve.service import Held
 
 routes = router("users")
-_AHEAD = 86_400  # seconds that a clock may be ahead of ours
 
 
 @routes.post("/events", status_code=202, responses=refusals(404))
@@ -52,7 +51,7 @@ def _checked(event: EventIn, catalog: Catalog, now: int) -> LiveEvent:
     require(known, f"item_id={event.item_id!r}", "no such item in this release", "pass the id of an item of the catalogue", UnknownIdError)
     time_of = now if event.timestamp is None else event.timestamp
     require(
-        time_of <= now + _AHEAD,
+        time_of <= now + AHEAD,
         f"timestamp={time_of}",
         "an event cannot lie in the future",
         "pass UTC seconds (not milliseconds), or null for now",

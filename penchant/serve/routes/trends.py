@@ -21,7 +21,8 @@ def trending(service: Held, limit: Annotated[int, Query(ge=1, le=100)] = 20) -> 
         raise StorageError("trends", "this server follows no events", "start it with a state store")
     release = service.release
     # Others may log items that this release does not know, and some are blocked.
-    found = [(int(release.space.catalog.items.encode([item_id])[0]), count) for item_id, count in service.near_line.trending(5 * limit)]
-    shown = [(code, count) for code, count in found if code and code not in release.blocked][:limit]
+    found = service.near_line.trending(5 * limit)
+    codes = release.space.catalog.items.encode([item_id for item_id, _ in found]).tolist()
+    shown = [(code, count) for code, (_, count) in zip(codes, found, strict=True) if code and code not in release.blocked][:limit]
     cards = service.cards.of([code for code, _ in shown])
     return TrendingOut(items=[Trend(**card, count=count) for card, (_, count) in zip(cards, shown, strict=True)])
