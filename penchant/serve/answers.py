@@ -163,7 +163,7 @@ class Trend(Card):
 
 
 class TrendingOut(_Answer):
-    """Items by what all users do at present, the most first; at most a second behind."""
+    """Items by what all users do at present, the most first; a moment behind the log."""
 
     items: list[Trend]
 
@@ -178,7 +178,7 @@ class UserOut(_Answer):
     hidden: list[str] = Field(description="Items hidden or disliked, newest first.")
     liked: list[str]
     interests: list[Interest] = Field(
-        description="Categories of what the user did since the release, the newest counting most; at most a second behind."
+        description="Categories of what the user did since the release, the newest counting most; a moment behind the log."
     )
 
 

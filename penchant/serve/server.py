@@ -5,6 +5,7 @@ from __future__ import annotations
 import errno
 import os
 import socket
+from contextlib import ExitStack, closing, suppress
 from pathlib import Path
 
 import torch
@@ -36,27 +37,18 @@ def serve(release_folder: Path, *, host: str = "127.0.0.1", port: int = 8000, da
         InputError: The address cannot be listened at.
     """
     require(0 <= port <= 65_535, f"port={port}", "ports are 0 to 65535", "pass another port")
-    with stage(f"Loading {release_folder}"):
-        release = load_release(Path(release_folder))
-        log = SqliteEventLog(Path(data_dir) / LOG_NAME)
-        try:
-            store = SqliteStateStore(Path(data_dir) / STATE_NAME)
-        except BaseException:
-            log.close()
-            raise
-    try:
+    with ExitStack() as opened:
+        with stage(f"Loading {release_folder}"):
+            release = load_release(Path(release_folder))
+            log = opened.enter_context(closing(SqliteEventLog(Path(data_dir) / LOG_NAME)))
+            store = opened.enter_context(closing(SqliteStateStore(Path(data_dir) / STATE_NAME)))
         # One history at a time is too little work to share among cores; requests share them instead.
         torch.set_num_threads(1)
         app = create_app(release, log=log, store=store)
-        with bound(host, port) as listener:
+        with bound(host, port) as listener, suppress(KeyboardInterrupt):  # uvicorn has ended all requests before it passes this on
             found = listener.getsockname()[1]
             config = uvicorn.Config(app, log_level="warning", access_log=False, server_header=False, timeout_graceful_shutdown=_PATIENCE)
             _Server(config, f"Penchant serves {release.settings.dataset} at {address(host, found)} (Ctrl-C ends)").run(sockets=[listener])
-    except KeyboardInterrupt:  # uvicorn has ended all requests before it passes this on
-        pass
-    finally:
-        log.close()
-        store.close()
     note("The server has ended")
 
 

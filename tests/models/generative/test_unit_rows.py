@@ -61,7 +61,7 @@ def test_tandem_learns_the_same_with_either_table(monkeypatch: pytest.MonkeyPatc
         torch.testing.assert_close(a.grad, b.grad, msg=name, rtol=1e-4, atol=1e-6)
 
 
-def test_a_table_follows_weights_and_modes() -> None:
+def test_a_table_follows_weights() -> None:
     item_tokens = tokens()
     rows = torch.arange(ITEMS + 1)
     table = UnitRows(item_tokens, rows)
