@@ -18,6 +18,8 @@ PYTHON ?= $(firstword $(foreach p,python3 python3.14 python3.13 python3.12 pytho
 	$(shell $(p) -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && echo $(p))))
 
 BIN := $(VENV)/bin
+# A test uses one thread, so there is a process for each core; the tests of one file stay together, as they share what they set up.
+TEST_PROCESSES ?= --numprocesses auto --dist loadfile
 # On a terminal pip shows its downloads; in a log it speaks of errors alone.
 INSTALL = $(BIN)/python -m pip install --disable-pip-version-check $(if $(MAKE_TERMOUT),,--quiet) $(PIP_ARGS) -c constraints.txt
 
@@ -31,7 +33,7 @@ demo: $(VENV)/.installed-serve
 	@$(BIN)/penchant demo $(ARGS)
 
 test: $(VENV)/.installed-dev
-	@$(BIN)/python -m pytest -q $(ARGS)
+	@$(BIN)/python -m pytest -q $(TEST_PROCESSES) $(ARGS)
 
 lint: $(VENV)/.installed-dev
 	@echo "ruff check";      $(BIN)/ruff check .
