@@ -8,12 +8,15 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from penchant.contracts import Retriever, Scorer, TopK
+from penchant.contracts import Scorer, TopK
 from penchant.core.errors import PenchantError, require
 from penchant.data.catalog import Catalog
 from penchant.data.dataset import history_of
 from penchant.data.histories import Histories
-from penchant.pipeline.merge import merge
+from penchant.pipeline.calls import FAILED, LATE, Answered, Calls, OneByOne
+from penchant.pipeline.lane import Generator
+from penchant.pipeline.merge import Merged, merge
+from penchant.pipeline.pace import Pace
 from penchant.pipeline.policy import PolicySettings, space_out, spacing_keys
 from penchant.pipeline.reasons import Reason, reasons
 from penchant.ranking import check_k
@@ -43,19 +46,41 @@ class Suggestion:
 
 
 @dataclass(frozen=True)
+class Rung:
+    """A way to make a list, and what it needs.
+
+    Attributes:
+        name: As the answer tells it.
+        generators: That are merged, with their weights.
+    """
+
+    name: str
+    generators: Mapping[str, float]
+
+
+@dataclass(frozen=True)
 class Recommendation:
     """A list, and how it came about.
 
     Attributes:
-        used, missing: Parts that took part, and parts that failed (the list is made without them).
+        rung: The way it was made; the model's name where one was asked for.
+        used: Generators that took part.
+        missing: Parts that did not, and why: the list is made without them.
         milliseconds: Time of each stage.
+        lists: What each generator named, best first.
+        merged: All candidates, before policy; None where one model was asked for.
+        asked_ms: From the question to each generator's answer.
     """
 
     suggestions: tuple[Suggestion, ...]
     history_length: int
+    rung: str
     used: tuple[str, ...]
-    missing: tuple[str, ...]
+    missing: Mapping[str, str]
     milliseconds: dict[str, float] = field(default_factory=dict)
+    lists: Mapping[str, TopK] = field(default_factory=dict)
+    merged: Merged | None = None
+    asked_ms: Mapping[str, float] = field(default_factory=dict)
 
 
 class Recommender:
@@ -63,33 +88,41 @@ class Recommender:
 
     Args:
         catalog: N items.
-        models: Every retriever that can be asked for by name.
-        generators: Names of those that are merged by default, with their weights. The fallback is added when the
-            history is empty.
+        models: Every generator that can be asked for by name.
+        rungs: Ways to make a list for somebody with a history, the best first. The first is taken that the time allows.
+        newcomers: Generators for people without a history, with their weights.
+        last: Name of the generator that answers where none of a rung did; called at once, so it should be one that
+            cannot fail and takes no time.
         explainer: The model whose scores give the reasons.
-        fallback: The name of the model for people without a history.
         policy: Rules of a list.
         blocked: Codes of items that must not be shown to anybody.
+        calls: How generators are called; one by one by default.
     """
 
     def __init__(
         self,
         catalog: Catalog,
-        models: Mapping[str, Retriever],
+        models: Mapping[str, Generator],
         *,
-        generators: Mapping[str, float],
+        rungs: Sequence[Rung],
+        newcomers: Mapping[str, float],
+        last: str,
         explainer: Scorer,
-        fallback: str,
         policy: PolicySettings | None = None,
         blocked: Collection[int] = (),
+        calls: Calls | None = None,
     ) -> None:
-        unknown = [name for name in (*generators, fallback) if name not in models]
+        named = {name for rung in rungs for name in rung.generators} | set(newcomers) | {last}
+        unknown = sorted(named - set(models))
         require(not unknown, f"generators {unknown}", f"the models are {sorted(models)}", "name models that exist")
-        self.catalog, self.models, self.generators = catalog, dict(models), dict(generators)
-        self.explainer, self.fallback = explainer, fallback
+        require(len(rungs) > 0, "no rungs", "a list is made in some way", "pass at least one rung")
+        self.catalog, self.models, self.rungs, self.newcomers, self.last = catalog, dict(models), tuple(rungs), dict(newcomers), last
+        self.explainer = explainer
         self.policy = policy or PolicySettings()
         self.keys = spacing_keys(catalog)
         self.blocked = tuple(sorted(blocked))
+        self.calls = calls or OneByOne(self.models)
+        self._rest, self._reasons = Pace(), Pace()  # of all but the generators; of the reasons
 
     def recommend(
         self,
@@ -101,6 +134,7 @@ class Recommender:
         exclude_seen: bool = True,
         hidden: Sequence[int] = (),
         explain: bool = True,
+        seconds: float | None = None,
     ) -> Recommendation:
         """Recommend for any history, of people never seen in training too.
 
@@ -112,12 +146,13 @@ class Recommender:
             exclude_seen: Leave out what the history holds.
             hidden: Codes of further items to leave out.
             explain: Give reasons (costs one more scoring of a few short histories).
+            seconds: That the answer may take; None: as long as it takes. What cannot be done in time is left out.
 
         Raises:
             UnknownIdError: An event names an item that is not in the catalogue.
             InputError: k or model is out of range.
         """
-        started = time.perf_counter()
+        clock = _Clock()
         check_k(k, len(self.catalog))
         require(
             model is None or model in self.models,
@@ -127,62 +162,84 @@ class Recommender:
         )
         row = history if history is not None else history_of(self.catalog, events or [])
         exclude = _excluded(row, exclude_seen, (*hidden, *self.blocked))
-        clock = _Clock(started)
         clock.stage("state")
-        lists, missing = self._generate(row, k, model, exclude)
-        clock.stage("generate")
         if model is not None:
-            items, scores, sources = _single(lists[model], k, model)
+            found, merged, rung = self.models[model].recommend(row, k, exclude=exclude), None, model
+            answered = Answered({model: found})
+            clock.stage("generate")
+            items, scores, sources = _single(found, k, model)
         else:
-            items, scores, sources = self._compose(lists, k)
+            rung, weights, answered = self._generate(row, k, exclude, seconds, clock)
+            clock.stage("generate")
+            merged = merge(answered.lists, weights)
+            places = space_out(merged.items.tolist(), self.keys, self.policy, k)
+            items, scores, sources = merged.items[places], merged.scores[places], [merged.sources(place) for place in places]
         clock.stage("merge and policy")
-        why = self._explain(row, items, missing) if explain else [Reason("", "none")] * len(items)
+        missing = dict(answered.missing)
+        why = self._explain(row, items, missing, clock.left(seconds)) if explain else [Reason("", "none")] * len(items)
         clock.stage("reasons")
         ids = self.catalog.items.decode(items)
         suggestions = tuple(
             Suggestion(int(item), item_id, float(score), tuple(source), reason)
             for item, item_id, score, source, reason in zip(items, ids, scores, sources, why, strict=True)
         )
-        return Recommendation(suggestions, row.num_events, tuple(lists), tuple(missing), clock.done())
+        spent = clock.done()
+        self._rest.took((spent["total"] - spent["generate"] - spent["reasons"]) / 1e3)
+        return Recommendation(
+            suggestions, row.num_events, rung, tuple(answered.lists), missing, spent, answered.lists, merged, answered.milliseconds
+        )
 
-    def _generate(self, row: Histories, k: int, model: str | None, exclude: Histories) -> tuple[dict[str, TopK], list[str]]:
-        if model is not None:
-            return {model: self.models[model].recommend(row, k, exclude=exclude)}, []
-        names = self.generators if row.num_events else {self.fallback: 1.0}
+    def _generate(
+        self, row: Histories, k: int, exclude: Histories, seconds: float | None, clock: _Clock
+    ) -> tuple[str, Mapping[str, float], Answered]:
+        """The rung, its weights, and what its generators named."""
         pool = min(len(self.catalog), max(LEAST_POOL, POOL * k))
-        lists: dict[str, TopK] = {}
-        missing: list[str] = []
-        for name in names:
-            try:
-                lists[name] = self.models[name].recommend(row, pool, exclude=exclude)
-            except (PenchantError, RuntimeError):  # a broken part costs its candidates, not the answer
-                missing.append(name)
-        return lists, missing
+        left = clock.left(seconds)
+        rest = self._rest.expected()
+        rung = Rung("newcomer", self.newcomers) if not row.num_events else self._rung(None if left is None else left - rest)
+        answered = self.calls.call(tuple(rung.generators), row, pool, exclude, None if left is None else max(left - rest, 0.0))
+        if answered.lists:
+            return rung.name, rung.generators, answered
+        last = OneByOne(self.models).call([self.last], row, pool, exclude)
+        answered.lists |= last.lists
+        answered.missing |= last.missing
+        return self.last, {self.last: 1.0}, answered
 
-    def _compose(self, lists: Mapping[str, TopK], k: int) -> tuple[np.ndarray, np.ndarray, list[list[str]]]:
-        merged = merge(lists, self.generators)
-        places = space_out(merged.items.tolist(), self.keys, self.policy, k)
-        return merged.items[places], merged.scores[places], [merged.sources(place) for place in places]
+    def _rung(self, seconds: float | None) -> Rung:
+        """The first rung whose slowest generator is expected in time; the last one if none is."""
+        if seconds is None:
+            return self.rungs[0]
+        in_time = (rung for rung in self.rungs if max(map(self.calls.expected, rung.generators)) <= seconds)
+        return next(in_time, self.rungs[-1])
 
-    def _explain(self, row: Histories, items: np.ndarray, missing: list[str]) -> list[Reason]:
-        try:
-            return reasons(self.explainer, self.catalog, row, items)
-        except (PenchantError, RuntimeError):
-            missing.append("reasons")
+    def _explain(self, row: Histories, items: np.ndarray, missing: dict[str, str], left: float | None) -> list[Reason]:
+        if left is not None and left < self._reasons.expected():
+            missing["reasons"] = LATE
             return [Reason("", "none")] * len(items)
+        started = time.perf_counter()
+        try:
+            found = reasons(self.explainer, self.catalog, row, items)
+        except (PenchantError, RuntimeError):
+            missing["reasons"] = FAILED
+            return [Reason("", "none")] * len(items)
+        self._reasons.took(time.perf_counter() - started)
+        return found
 
 
 class _Clock:
     """Milliseconds between stages."""
 
-    def __init__(self, started: float) -> None:
-        self.started = self.before = started
+    def __init__(self) -> None:
+        self.started = self.before = time.perf_counter()
         self.stages: dict[str, float] = {}
 
     def stage(self, name: str) -> None:
         now = time.perf_counter()
         self.stages[name] = (now - self.before) * 1e3
         self.before = now
+
+    def left(self, seconds: float | None) -> float | None:
+        return None if seconds is None else seconds - (time.perf_counter() - self.started)
 
     def done(self) -> dict[str, float]:
         return {**self.stages, "total": (time.perf_counter() - self.started) * 1e3}

@@ -42,10 +42,14 @@ from penchant.models.retrieval.content import ContentNeighbours
 from penchant.models.retrieval.linear import LinearItemModel
 from penchant.models.retrieval.popularity import Popularity
 from penchant.models.sequence.sasrec import SASRec
+from penchant.pipeline.calls import Calls
+from penchant.pipeline.lane import Generator
 from penchant.pipeline.policy import PolicySettings
-from penchant.pipeline.recommender import Recommender
+from penchant.pipeline.recommender import Recommender, Rung
 
 KIND = "release"
+TOGETHER = "item-knn"  # the model that knows what the same users chose
+LIVE_WEIGHT = 0.3  # of a generator of the present, where Tandem has 2
 #: What can lie under models/, by the kind in its manifest.
 MODELS = {model.KIND: model for model in (Popularity, LinearItemModel, ContentNeighbours, SASRec, Tandem, KnownItems)}
 
@@ -102,16 +106,36 @@ class Release:
         """The house model."""
         return cast(Tandem, self.models["tandem-dense"])
 
-    def recommender(self) -> Recommender:
-        """The composed system of this release."""
+    def rungs(self) -> list[Rung]:
+        """Ways to make a list, the best first: all generators; without generation; what goes together; what is popular."""
+        all_of_them = self.settings.generators
+        dense = {"tandem-dense" if name == "tandem" else name: weight for name, weight in all_of_them.items()}
+        found = [Rung("generative", all_of_them), Rung("dense", dense)]
+        if TOGETHER in self.models:
+            found.append(Rung("co-view", {TOGETHER: 1.0}))
+        return [*found, Rung(self.settings.fallback, {self.settings.fallback: 1.0})]
+
+    def recommender(self, *, live: Mapping[str, Generator] | None = None, calls: Calls | None = None) -> Recommender:
+        """The composed system of this release.
+
+        Args:
+            live: Further generators by name, of what happens at present. They join the first two rungs, and what
+                newcomers see, with ``LIVE_WEIGHT``.
+            calls: How generators are called, ``live`` ones too; one by one by default.
+        """
+        models: dict[str, Generator] = {**self.models, **(live or {})}
+        present = dict.fromkeys(live or {}, LIVE_WEIGHT)
+        first, second, *others = self.rungs()
         return Recommender(
             self.space.catalog,
-            self.models,
-            generators=self.settings.generators,
+            models,
+            rungs=[*(Rung(rung.name, {**rung.generators, **present}) for rung in (first, second)), *others],
+            newcomers={self.settings.fallback: 1.0, **present},
+            last=self.settings.fallback,
             explainer=cast(Scorer, self.models["tandem-dense"]),
-            fallback=self.settings.fallback,
             policy=self.settings.policy,
             blocked=self.blocked,
+            calls=calls,
         )
 
 

@@ -68,6 +68,28 @@ class Parts(_Answer):
     missing: list[str]
 
 
+class Candidate(_Answer):
+    """An item that was named."""
+
+    item_id: str
+    score: float
+
+
+class Stage(_Answer):
+    """What one generator named, or why it named nothing."""
+
+    candidates: list[Candidate] = Field(description="Best first.")
+    milliseconds: float | None = Field(description="From the question to its answer.")
+    missing: str | None = Field(description="Why there is no list: `failed`, `late`, `resting or too busy`.")
+
+
+class Trace(_Answer):
+    """How a list came about."""
+
+    generators: dict[str, Stage]
+    merged: list[Candidate] = Field(description="Candidates of all generators, best first, before the policy.")
+
+
 class RecommendOut(_Answer):
     """A list of recommendations."""
 
@@ -76,8 +98,10 @@ class RecommendOut(_Answer):
     user_id: str | None
     history_length: int
     items: list[Suggested]
+    rung: str = Field(description="The way the list was made: the best one that the time allowed, or the model that was asked for.")
     parts: Parts
     milliseconds: dict[str, float]
+    trace: Trace | None = Field(default=None, description="Only where it was asked for.")
 
 
 class Found(Card):
@@ -267,5 +291,5 @@ class HealthOut(_Answer):
     items: int
     users: int
     models: list[str]
-    events_logged: int
+    events_logged: int | None = Field(description="Null where a broker keeps them.")
     version: str

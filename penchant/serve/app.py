@@ -17,33 +17,38 @@ from penchant import __version__
 from penchant.pipeline.release import Release
 from penchant.serve.body_limit import BodyLimit
 from penchant.serve.console import Console
+from penchant.serve.events import EventLog
 from penchant.serve.refusals import add_handlers
 from penchant.serve.routes import beam, catalogue, events, recommend, report, trends, users
-from penchant.serve.service import Service
-from penchant.serve.sqlite_log import SqliteEventLog
+from penchant.serve.service import Backend, ServeSettings, Service
 from penchant.serve.stores import StateStore
 from penchant.serve.telemetry import Telemetry
 
 _SMALL = 1024  # bytes of an answer that is not worth packing
 
 
-def create_app(release: Release, *, log: SqliteEventLog, store: StateStore | None = None) -> FastAPI:
+def create_app(release: Release, *, log: EventLog, store: StateStore | None = None, settings: ServeSettings | None = None) -> FastAPI:
     """The application that serves ``release`` and writes to ``log``.
 
-    With a ``store`` a worker follows the log as long as the application runs: trends and interests of the present.
+    With a ``store`` a worker follows the log as long as the application runs: trends, what goes together, and interests of
+    the present.
 
     Model calls run in threads, a few for each core: more would only make all of them late.
     """
-    service = Service.of(release, log, store)
+    backend = Backend.of(log, store, settings)
+    service = Service.of(release, backend)
+    if backend.near_line is not None:
+        backend.near_line.know(release.space.catalog)
 
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
         to_thread.current_default_thread_limiter().total_tokens = 4 + 2 * (os.cpu_count() or 1)
-        if service.near_line is not None:
-            service.near_line.start()
+        if backend.near_line is not None:
+            backend.near_line.start()
         yield
-        if service.near_line is not None:
-            await to_thread.run_sync(service.near_line.stop)
+        if backend.near_line is not None:
+            await to_thread.run_sync(backend.near_line.stop)
+        service.close()
 
     app = FastAPI(
         title="Penchant",
@@ -64,12 +69,12 @@ def create_app(release: Release, *, log: SqliteEventLog, store: StateStore | Non
         return await console.get_response("index.html", request.scope)
 
     async def metrics(request: Request) -> Response:
-        return Response(generate_latest(service.metrics.registry), media_type=CONTENT_TYPE_LATEST)
+        return Response(generate_latest(backend.metrics.registry), media_type=CONTENT_TYPE_LATEST)
 
     app.add_route("/", home, methods=["GET"], include_in_schema=False)
     app.add_route("/metrics", metrics, methods=["GET"], include_in_schema=False)
     app.mount("/console", console)
     app.add_middleware(BodyLimit)
     app.add_middleware(GZipMiddleware, minimum_size=_SMALL, compresslevel=5)
-    app.add_middleware(Telemetry, metrics=service.metrics)
+    app.add_middleware(Telemetry, metrics=backend.metrics)
     return app

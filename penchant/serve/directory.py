@@ -9,7 +9,7 @@ import polars as pl
 
 from penchant.data.histories import Histories
 from penchant.data.vocabulary import Vocabulary
-from penchant.serve.sqlite_log import SqliteEventLog
+from penchant.serve.events import UserEvents
 
 RECENT = 3  # newest items of a user that are shown and searched
 _VISITORS = 10_000  # newest live users that are looked through
@@ -17,17 +17,17 @@ _TITLE_LETTERS = 3  # shorter parts of a title match too much
 
 
 class Directory:
-    """The users of a release and those of the log.
+    """The users of a release, and those who came since.
 
     Args:
         users: Of the release.
         histories: Their rows.
         titles: Of the items, in code order.
-        log: Where others may have turned up.
+        events: Where others may have turned up.
     """
 
-    def __init__(self, users: Vocabulary, histories: Histories, titles: Sequence[str], log: SqliteEventLog) -> None:
-        self.users, self.log = users, log
+    def __init__(self, users: Vocabulary, histories: Histories, titles: Sequence[str], events: UserEvents) -> None:
+        self.users, self.events = users, events
         self._lower = users.ids.str.to_lowercase()
         self._titles = pl.Series(titles, dtype=pl.String).str.to_lowercase()
         self._recent = histories.last(RECENT)
@@ -46,7 +46,7 @@ class Directory:
         holds ``text``, ids that begin with it first; users whose newest items have ``text`` in their titles.
         """
         text = text.strip().lower()
-        visitors = [user for user in self.log.users(_VISITORS) if text in user.lower() and user not in self.users]
+        visitors = [user for user in self.events.users(_VISITORS) if text in user.lower() and user not in self.users]
         named = self._lower.str.contains(text, literal=True).to_numpy()
         begins = named & self._lower.str.starts_with(text).to_numpy()
         touched = self._touched(text) & ~named if len(text) >= _TITLE_LETTERS else np.zeros_like(named)

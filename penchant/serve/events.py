@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 #: Seconds that a clock may be ahead of ours: what lies further in the future is refused.
 AHEAD = 86_400
@@ -104,4 +104,21 @@ class EventLog(Protocol):
 
     def close(self) -> None:
         """Let go of it. A closed log refuses everything else with a ``StorageError``."""
+        ...
+
+
+@runtime_checkable
+class UserEvents(Protocol):
+    """Whoever finds the events of one user: a log that can, or a store that a worker keeps up to date."""
+
+    def last_of_user(self, user_id: str) -> int:
+        """A number that grows with the user's events; 0 where there are none."""
+        ...
+
+    def of_user(self, user_id: str, newest: int = 2000) -> list[LiveEvent]:
+        """The newest events of a user, in the order they arrived."""
+        ...
+
+    def users(self, limit: int = 1000) -> list[str]:
+        """Ids of users with events."""
         ...

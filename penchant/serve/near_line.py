@@ -9,9 +9,10 @@ from prometheus_client import CollectorRegistry, Gauge
 
 from penchant.core.errors import StorageError
 from penchant.data.catalog import Catalog
+from penchant.serve.counters import trending
 from penchant.serve.events import EventLog
-from penchant.serve.stores import StateStore
-from penchant.serve.worker import USER, Worker, trending
+from penchant.serve.stores import StateStore, user_key
+from penchant.serve.worker import Worker
 from penchant.users.state import UserState
 
 CATEGORY = "category:"
@@ -24,16 +25,19 @@ class NearLine:
     Args:
         log: What users do.
         store: What follows from it; any number of processes may share it.
-        catalog: Gives the categories of items that interests are counted by.
     """
 
-    def __init__(self, log: EventLog, store: StateStore, catalog: Catalog) -> None:
-        named = zip(catalog.table["item_id"].to_list(), catalog.readable_categories().to_list(), strict=True)
-        self._labels = {item_id: [CATEGORY + name for name in names or ()] for item_id, names in named}
+    def __init__(self, log: EventLog, store: StateStore) -> None:
+        self._labels: dict[str, list[str]] = {}
         self.store = store
         self.worker = Worker(log, store, lambda item_id: self._labels.get(item_id, ()))
         self._stop = threading.Event()
         self._thread: threading.Thread | None = None
+
+    def know(self, catalog: Catalog) -> None:
+        """Count the interests of users by the categories of these items from now on."""
+        named = zip(catalog.table["item_id"].to_list(), catalog.readable_categories().to_list(), strict=True)
+        self._labels = {item_id: [CATEGORY + name for name in names or ()] for item_id, names in named}
 
     def start(self) -> None:
         """Follow the log from where the store says."""
@@ -63,7 +67,7 @@ class NearLine:
             StorageError: The store cannot be read.
             ArtifactError: The state of this user is damaged.
         """
-        (found,) = self.store.get([USER + user_id])
+        (found,) = self.store.get([user_key(user_id)])
         counts = {} if found is None else UserState.from_bytes(found.value).interests.counts
         total = sum(counts.values())
         shares = [(name.removeprefix(CATEGORY), count / total) for name, count in counts.items() if name.startswith(CATEGORY)]

@@ -88,6 +88,10 @@ class RecommendIn(_Request):
         default=None, description="One of `/v1/health`'s models; null merges them."
     )
     exclude_seen: bool = Field(default=True, description="Leave out what the history holds.")
+    deadline_ms: Annotated[float, Field(ge=1, le=60_000)] | None = Field(
+        default=None, description="Time that the answer may take: what cannot be done in it is left out. Null: the server's own."
+    )
+    trace: bool = Field(default=False, description="Tell how the list came about.")
 
 
 class SearchIn(_Request):

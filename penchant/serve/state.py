@@ -1,7 +1,7 @@
-"""Users as they are now: what the release knows of them, and what the event log says they did since.
+"""Users as they are now: what the release knows of them, and what they did since.
 
-Nothing is copied: a user is put together from the release and the log when somebody asks, and kept until the log holds
-a newer event of theirs. So an acknowledged event counts in the very next request, after a restart too.
+Nothing is copied: a user is put together from the release and their live events when somebody asks, and kept until there is
+a newer one. Where the log itself is asked, an acknowledged event counts in the very next request, after a restart too.
 
 Letters: n events of a user.
 """
@@ -19,8 +19,7 @@ from penchant.data.catalog import Catalog
 from penchant.data.histories import Histories
 from penchant.data.schema import ACTION_CODE, action_code
 from penchant.data.vocabulary import Vocabulary
-from penchant.serve.events import LiveEvent
-from penchant.serve.sqlite_log import SqliteEventLog
+from penchant.serve.events import LiveEvent, UserEvents
 
 UNDO = "undo"
 _UNDO = -1  # among action codes
@@ -91,13 +90,13 @@ class Person:
 
 
 class LiveState:
-    """The users of a release, followed through an event log.
+    """The users of a release, and what they did since.
 
     Args:
         catalog: N items; events of other items are skipped.
         users: Users of the release.
         histories: Their rows, in code order.
-        log: What happened since.
+        events: What happened since.
         most_users: Users kept in memory.
         most_events: Newest live events of a user that count.
     """
@@ -107,14 +106,14 @@ class LiveState:
         catalog: Catalog,
         users: Vocabulary,
         histories: Histories,
-        log: SqliteEventLog,
+        events: UserEvents,
         *,
         most_users: int = 10_000,
         most_events: int = 2_000,
     ) -> None:
-        self.catalog, self.users, self.histories, self.log = catalog, users, histories, log
+        self.catalog, self.users, self.histories, self.events = catalog, users, histories, events
         self.most_users, self.most_events = most_users, most_events
-        self._kept: OrderedDict[str, tuple[int, Person]] = OrderedDict()  # with the log's offset they are good for
+        self._kept: OrderedDict[str, tuple[int, Person]] = OrderedDict()  # with the number of ``last_of_user`` they are good for
         self._lock = threading.Lock()
 
     def history(self, user_id: str) -> Histories:
@@ -125,32 +124,32 @@ class LiveState:
         """A user as of now; one whom nobody knows has no past.
 
         Raises:
-            StorageError: The log cannot be read.
+            StorageError: Their events cannot be read.
         """
-        newest = self.log.last_of_user(user_id)
+        newest = self.events.last_of_user(user_id)
         with self._lock:
             kept = self._kept.get(user_id)
             if kept is not None and kept[0] == newest:
                 self._kept.move_to_end(user_id)
                 return kept[1]
-        events = self.log.of_user(user_id, self.most_events) if newest else []
+        events = self.events.of_user(user_id, self.most_events) if newest else []
         person = self._person(user_id, self._before(user_id) + self._logged(events))
         with self._lock:
-            self._kept[user_id] = (events[-1].offset if events else 0, person)
+            self._kept[user_id] = (newest, person)
             self._kept.move_to_end(user_id)
             while len(self._kept) > self.most_users:
                 self._kept.popitem(last=False)
         return person
 
     def as_released(self, user_id: str) -> Person:
-        """A user as the release knows them, for when the log cannot be read."""
+        """A user as the release knows them, for when their events cannot be read."""
         return self._person(user_id, self._before(user_id))
 
     def with_events(self, user_id: str | None, events: Past) -> Person:
         """Somebody (of the log, or nobody in particular) who also did ``events``, which are not logged."""
         if user_id is None:
             return self._person(None, events, timed=len(events) > 0 and bool((events.times != _NO_TIME).all()))
-        before = self._before(user_id) + self._logged(self.log.of_user(user_id, self.most_events))
+        before = self._before(user_id) + self._logged(self.events.of_user(user_id, self.most_events))
         return self._person(user_id, before + events)
 
     def _person(self, user_id: str | None, past: Past, *, timed: bool | None = None) -> Person:

@@ -43,6 +43,11 @@ class Write:
     ttl_seconds: float | None = None
 
 
+def user_key(user_id: str) -> str:
+    """Where a user's state lies."""
+    return f"user:{user_id}"
+
+
 def key_bytes(key: str) -> bytes:
     """A key as it is stored: any text has bytes, lone surrogates too."""
     return key.encode("utf-8", "surrogatepass")

@@ -35,6 +35,7 @@ class Metrics:
         self.seconds = Histogram("penchant_request_seconds", "Time to the end of an answer.", ["route"], buckets=_SECONDS, registry=to)
         self.running = Gauge("penchant_requests_running", "Requests being answered.", registry=to)
         self.events = Counter("penchant_events_total", "Events sent to the log.", ["outcome"], registry=to)
+        self.rungs = Counter("penchant_lists_total", "Lists, by the way they were made.", ["rung"], registry=to)
         self.missing = Counter("penchant_parts_missing_total", "Answers that were made without a part.", ["part"], registry=to)
 
 

@@ -15,15 +15,15 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 
 from penchant.core.errors import ArtifactError, StorageError, require
+from penchant.serve.counters import TREND, WITH, Counters
 from penchant.serve.events import AHEAD, EventLog, LiveEvent, Unreadable
-from penchant.serve.stores import StateStore, Stored, Write
-from penchant.users.decay import DAY, Decayed
+from penchant.serve.stores import StateStore, Stored, Write, user_key
+from penchant.users.decay import DAY
 from penchant.users.state import Did, UserState
+from penchant.users.together import pairs
 
 _log = logging.getLogger("penchant.serve")
-USER, DEAD, TREND = "user:", "dead:", "trend:"
-_TREND_HALF_LIFE = DAY / 4
-_TREND_ITEMS = 500
+DEAD = "dead:"
 _CONTENT = 2_000  # bytes of a dead letter that are kept
 _KEPT_FOR = 30 * DAY  # dead letters
 _TRIES = 50  # of one batch against others who write
@@ -69,7 +69,7 @@ class Worker:
         labels: Labels,
         *,
         partitions: Iterable[int] | None = None,
-        batch: int = 500,
+        batch: int = 1_000,
         clock: Callable[[], float] = time.time,
     ) -> None:
         require(batch >= 1, f"batch={batch}", "a step stores at least one event", "pass batch>=1")
@@ -137,7 +137,7 @@ class Worker:
         moved = {partition: begin[partition] for partition in begin if partition in known}
         done = self.store.put({}, before={partition: known[partition] for partition in moved}, after=moved)
         require(done, "replay", "another worker reads the same partitions", "stop it first", StorageError)
-        while keys := [key for prefix in (USER, TREND) for key in self.store.names(prefix)]:
+        while keys := [key for prefix in (user_key(""), TREND.prefix, WITH.prefix) for key in self.store.names(prefix)]:
             found = self.store.get(keys)
             self.store.put({key: Write(None, one.version) for key, one in zip(keys, found, strict=True) if one is not None})
 
@@ -150,7 +150,8 @@ class Worker:
 
     def _follows(self, records: Sequence[LiveEvent | Unreadable]) -> dict[str, Write]:
         """What is to be stored after these records."""
-        latest = self.clock() + AHEAD
+        now = int(self.clock())  # a clock that is ahead must not make its events count more
+        latest = now + AHEAD
         events: dict[str, list[LiveEvent]] = {}
         dead: dict[str, bytes] = {}
         for one in records:
@@ -160,21 +161,25 @@ class Worker:
                 dead |= _letter(one.partition, one.offset, f"timestamp={one.timestamp}: it lies in the future", repr(one).encode())
             else:
                 events.setdefault(one.user_id, []).append(one)
-        trends = [TREND + str(partition) for partition in sorted({one.partition for mine in events.values() for one in mine})]
-        keys = [*dead, *(USER + user for user in events), *trends]
+        keys = [*dead, *map(user_key, events)]
         found = dict(zip(keys, self.store.get(keys), strict=True))
         after: dict[str, bytes] = dict(dead)
-        counted: dict[str, list[tuple[str, int]]] = {trend: [] for trend in trends}
+        trends, together = Counters(TREND), Counters(WITH)
         for user, mine in events.items():
-            before = _state(found[USER + user])
+            before = _state(found[user_key(user)])
             fresh = [one for one, counts in zip(mine, before.fresh([one.event_id for one in mine]), strict=True) if counts]
+            if not fresh:
+                continue
+            done = [Did(one.item_id, one.event, one.timestamp, one.value) for one in fresh]
+            told = [(one.event_id, did, self.labels(one.item_id)) for one, did in zip(fresh, done, strict=True)]
+            after[user_key(user)] = before.with_events(told).to_bytes()
             for one in fresh:
-                counted[TREND + str(one.partition)].append((one.item_id, one.timestamp))
-            if fresh:
-                done = [(one.event_id, Did(one.item_id, one.event, one.timestamp, one.value), self.labels(one.item_id)) for one in fresh]
-                after[USER + user] = before.with_events(done).to_bytes()
-        for trend, seen in counted.items():
-            after[trend] = _trend_bytes(_trend(found[trend]).add(seen, most=_TREND_ITEMS))
+                trends.count(one.partition, "", one.item_id, min(one.timestamp, now))
+            for item_id, other, when in pairs(before.recent, done):
+                together.count(fresh[0].partition, item_id, other, min(when, now))
+        counted = trends.keys | together.keys
+        found |= dict(zip(counted, self.store.get(list(counted)), strict=True))
+        after |= trends.added(found) | together.added(found)
         return {key: Write(value, _version(found[key]), _KEPT_FOR if key in dead else None) for key, value in after.items()}
 
 
@@ -188,33 +193,6 @@ def _state(found: Stored | None) -> UserState:
     except ArtifactError as error:  # go on with what the log says from here
         _log.warning("a user's state was spoilt in the store and is begun anew: %s", error)
         return UserState()
-
-
-def _trend(found: Stored | None) -> Decayed:
-    """Forgetting counts of items, as a worker stored them for one partition."""
-    try:
-        told = {"at": 0, "counts": {}} if found is None else json.loads(found.value)
-        return Decayed(_TREND_HALF_LIFE, int(told["at"]), {str(item): float(count) for item, count in told["counts"].items()})
-    except (ValueError, TypeError, KeyError, AttributeError) as error:
-        _log.warning("trends were spoilt in the store and are begun anew: %r", error)
-        return Decayed(_TREND_HALF_LIFE)
-
-
-def trending(store: StateStore, now: int, limit: int = 100) -> list[tuple[str, float]]:
-    """Items that many do something with at present, the most first, with their counts.
-
-    Raises:
-        StorageError: The store cannot be read.
-    """
-    totals: dict[str, float] = {}
-    for one in store.get(store.names(TREND)):
-        for item, count in _trend(one).as_of(now):
-            totals[item] = totals.get(item, 0.0) + count
-    return sorted(totals.items(), key=lambda pair: (-pair[1], pair[0]))[:limit]
-
-
-def _trend_bytes(counted: Decayed) -> bytes:
-    return json.dumps({"at": counted.at, "counts": counted.counts}, separators=(",", ":")).encode()
 
 
 def _letter(partition: int, offset: int, reason: str, content: bytes) -> dict[str, bytes]:

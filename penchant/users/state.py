@@ -10,17 +10,17 @@ from __future__ import annotations
 import hashlib
 import json
 import zlib
+from array import array
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
-
-import numpy as np
 
 from penchant.core.errors import ArtifactError, require
 from penchant.users.decay import Decayed
 
 RECENT = 500  # events kept whole
 REMEMBERED = 2_000  # events known again by their ids
-_MAGIC = b"PCU1"
+_MAGIC = b"PCU2"
+_SIZES = 16  # bytes of four sizes
 _REPAIR = "delete it: it is made anew from the event log"
 
 
@@ -82,13 +82,14 @@ class UserState:
             "actions": [did.action for did in self.recent],
             "values": [did.value for did in self.recent],
             "total": self.total,
-            "half_life": self.interests.half_life,
-            "at": self.interests.at,
-            "interests": self.interests.counts,
         }
-        numbers = np.array([did.time for did in self.recent], "<i8").tobytes() + np.array(self.known, "<u8").tobytes()
-        head = json.dumps({**told, "known": len(self.known)}, separators=(",", ":")).encode("utf-8", "surrogatepass")
-        body = zlib.compress(len(head).to_bytes(4, "little") + head + numbers, level=1)
+        interests = self.interests.to_bytes()
+        head = json.dumps(told, separators=(",", ":")).encode("utf-8", "surrogatepass")
+        times = array("q", [did.time for did in self.recent]).tobytes()
+        packed = zlib.compress(head + times + interests, level=1)
+        sizes = (len(head), len(times), len(interests), len(packed))
+        # The marks are random bits, which cannot be made smaller.
+        body = array("I", sizes).tobytes() + packed + array("Q", self.known).tobytes()
         return _MAGIC + zlib.crc32(body).to_bytes(4, "little") + body
 
     @classmethod
@@ -96,24 +97,21 @@ class UserState:
         """What ``to_bytes`` gave.
 
         Raises:
-            ArtifactError: It is damaged, or of a newer version.
+            ArtifactError: It is damaged, or of another version.
         """
         require(stored[:4] == _MAGIC, f"{stored[:4]!r}", "a user's state begins otherwise in this version", _REPAIR, ArtifactError)
         body = stored[8:]
         whole = zlib.crc32(body) == int.from_bytes(stored[4:8], "little")
         require(whole, f"{len(stored)} bytes", "a user's state is damaged", _REPAIR, ArtifactError)
-        content = zlib.decompress(body)
-        size = int.from_bytes(content[:4], "little")
-        told = json.loads(content[4 : 4 + size].decode("utf-8", "surrogatepass"))
-        events = len(told["items"])
-        times = np.frombuffer(content, "<i8", count=events, offset=4 + size).tolist()
-        known = np.frombuffer(content, "<u8", count=told["known"], offset=4 + size + 8 * events).tolist()
-        recent = (Did(*one) for one in zip(told["items"], told["actions"], times, told["values"], strict=True))
+        head, times, interests, packed = array("I", body[:_SIZES])
+        content = zlib.decompress(body[_SIZES : _SIZES + packed])
+        told = json.loads(content[:head].decode("utf-8", "surrogatepass"))
+        when = array("q", content[head : head + times])
         return cls(
-            recent=tuple(recent),
-            known=tuple(known),
+            recent=tuple(map(Did, told["items"], told["actions"], when, told["values"])),
+            known=tuple(array("Q", body[_SIZES + packed :])),
             total=told["total"],
-            interests=Decayed(told["half_life"], told["at"], told["interests"]),
+            interests=Decayed.from_bytes(content[head + times : head + times + interests]),
         )
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from functools import lru_cache
+from typing import Any
 
 import numpy as np
 import polars as pl
@@ -13,7 +14,7 @@ from penchant.core.errors import InputError, TrainingError, UnknownIdError
 from penchant.data.catalog import Catalog
 from penchant.data.histories import Histories
 from penchant.pipeline.reasons import reasons, score_drops
-from penchant.pipeline.recommender import Recommender
+from penchant.pipeline.recommender import Recommender, Rung
 from tests.contracts.planted import CASES, EVERYBODYS, NUM_ITEMS, sasrec
 
 CATALOG = Catalog(
@@ -23,13 +24,17 @@ CATALOG = Catalog(
 )
 
 
+def composed(models: dict[str, Any], generators: dict[str, float]) -> Recommender:
+    return Recommender(
+        CATALOG, models, rungs=[Rung("all", generators)], newcomers={"popularity": 1.0}, last="popularity", explainer=models["sasrec"]
+    )
+
+
 @lru_cache(maxsize=1)
 def system() -> Recommender:
     models = {name: CASES[name].make(0) for name in ("popularity", "ease", "content")}
     net = sasrec(0)
-    return Recommender(
-        CATALOG, {**models, "sasrec": net}, generators={"sasrec": 2.0, "ease": 1.0, "content": 0.5}, explainer=net, fallback="popularity"
-    )
+    return composed({**models, "sasrec": net}, {"sasrec": 2.0, "ease": 1.0, "content": 0.5})
 
 
 def ids(recommendation: object) -> list[str]:
@@ -106,15 +111,13 @@ class Broken:
 
 def test_a_broken_part_costs_its_candidates_not_the_answer() -> None:
     whole = system()
-    broken = Recommender(
-        CATALOG, {**whole.models, "bad": Broken()}, generators={"ease": 1.0, "bad": 1.0}, explainer=whole.explainer, fallback="popularity"
-    )  # type: ignore[dict-item]
+    broken = composed({**whole.models, "bad": Broken()}, {"ease": 1.0, "bad": 1.0})
     found = broken.recommend(["i25", "i7"], k=5)
-    assert found.missing == ("bad",)
+    assert found.missing == {"bad": "failed"}
     assert found.used == ("ease",)
     assert len(found.suggestions) == 5
 
 
 def test_generators_must_exist() -> None:
     with pytest.raises(InputError, match=r"generators \['nothing'\]"):
-        Recommender(CATALOG, system().models, generators={"nothing": 1.0}, explainer=system().explainer, fallback="popularity")
+        composed(system().models, {"nothing": 1.0})

@@ -14,8 +14,7 @@ from penchant.pipeline.release import Release
 from penchant.serve.app import create_app
 from penchant.serve.sqlite_log import SqliteEventLog
 from penchant.serve.sqlite_store import SqliteStateStore
-from penchant.serve.stores import Write
-from penchant.serve.worker import USER
+from penchant.serve.stores import Write, user_key
 
 
 @pytest.fixture
@@ -75,9 +74,9 @@ def test_a_spoilt_state_costs_interests_and_nothing_else(tiny_release: Release, 
     with TestClient(create_app(tiny_release, log=log, store=store)) as client:
         send(client, ("new", "i1"))
         trends(client, 1)
-        (found,) = store.get([USER + "new"])
+        (found,) = store.get([user_key("new")])
         assert found is not None
-        assert store.put({USER + "new": Write(b"spoilt", found.version)})
+        assert store.put({user_key("new"): Write(b"spoilt", found.version)})
         answer = client.get("/v1/users/new")
         assert (answer.status_code, answer.json()["interests"], answer.json()["events"]) == (200, [], 1)
 

@@ -14,13 +14,14 @@ import pytest
 from confluent_kafka import Producer
 
 from penchant.core.errors import StorageError
+from penchant.serve.counters import trending
 from penchant.serve.events import EventLog, LiveEvent
 from penchant.serve.kafka_log import KafkaEventLog
 from penchant.serve.redis_store import RedisStateStore
 from penchant.serve.sqlite_log import SqliteEventLog
 from penchant.serve.sqlite_store import SqliteStateStore
-from penchant.serve.stores import StateStore, Write
-from penchant.serve.worker import DEAD, USER, Worker, trending
+from penchant.serve.stores import StateStore, Write, user_key
+from penchant.serve.worker import DEAD, Worker
 from penchant.users.state import UserState
 from tests.servers import kafka_broker, redis_server
 
@@ -37,7 +38,7 @@ def event(number: int, user: str = "ann", item: str = "tea", time: int = NOW) ->
 
 
 def state(store: StateStore, user: str) -> UserState:
-    (found,) = store.get([USER + user])
+    (found,) = store.get([user_key(user)])
     return UserState() if found is None else UserState.from_bytes(found.value)
 
 
@@ -135,7 +136,7 @@ def test_a_replay_comes_to_the_same_state(worker: Worker, log: EventLog, store: 
     drain(worker)
     before = {user: state(store, user) for user in ("ann", "bob")}, trending(store, NOW)
     worker.replay()
-    assert store.names(USER) == []
+    assert store.names(user_key("")) == []
     assert worker.lag() == {partition: end - log.begin()[partition] for partition, end in log.end().items()}
     drain(worker)
     assert ({user: state(store, user) for user in ("ann", "bob")}, trending(store, NOW)) == before
@@ -180,7 +181,7 @@ def test_a_poison_record_stops_nothing(broker: int, tmp_path: Path) -> None:
 
 
 def test_spoilt_values_are_begun_anew(worker: Worker, log: EventLog, store: StateStore) -> None:
-    assert store.put({key: Write(b"spoilt") for key in (USER + "ann", "trend:0", "trend:1")})
+    assert store.put({key: Write(b"spoilt") for key in (user_key("ann"), "trend:0", "trend:1")})
     log.append([event(1)])
     drain(worker)
     assert state(store, "ann").total == 1

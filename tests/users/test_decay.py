@@ -12,10 +12,24 @@ EVENTS = st.lists(st.tuples(st.sampled_from("abc"), st.integers(0, 30 * DAY)), m
 
 def test_a_count_halves_after_a_half_life() -> None:
     counted = Decayed(half_life=100.0).add([("tea", 1000), ("tea", 900), ("oil", 1000)])
-    assert counted.at == 1000
-    assert counted.counts == {"tea": 1.5, "oil": 1.0}
+    assert counted.newest == 1000
+    assert dict(counted.as_of(1000)) == {"tea": 1.5, "oil": 1.0}
     assert dict(counted.as_of(1200)) == {"tea": 0.375, "oil": 0.25}
-    assert dict(counted.as_of(5)) == counted.counts, "a clock that was set back gains nothing"
+    assert dict(counted.as_of(5)) == {"tea": 1.5, "oil": 1.0}, "a clock that was set back gains nothing"
+
+
+def test_an_event_changes_its_own_count_alone() -> None:
+    before = Decayed(half_life=100.0).add([("tea", 1000)])
+    after = before.add([("oil", 1100)])
+    assert after.counts == {"tea": 1.0, "oil": 2.0}
+    assert dict(after.as_of(1100)) == {"tea": 0.5, "oil": 1.0}
+
+
+def test_numbers_stay_small_over_years() -> None:
+    counted = Decayed(half_life=1.0)
+    for year in range(1, 40):
+        counted = counted.add([("tea", year * 365 * DAY)])
+    assert dict(counted.as_of(0)) == {"tea": 1.0}
 
 
 def test_only_the_largest_stay() -> None:
@@ -29,8 +43,20 @@ def test_late_events_count_as_if_they_had_come_in_time(events: list[tuple[str, i
     mixed = list(events)
     shuffled.shuffle(mixed)
     in_parts = Decayed().add(mixed[:cut]).add(mixed[cut:])
-    assert in_parts.at == at_once.at
-    assert in_parts.counts == pytest.approx(at_once.counts)
+    assert in_parts.newest == at_once.newest
+    assert dict(in_parts.as_of(in_parts.newest)) == pytest.approx(dict(at_once.as_of(at_once.newest)))
+
+
+@given(events=st.lists(st.tuples(st.text(max_size=3), st.integers(0, 10**9)), max_size=9))
+def test_it_is_stored_as_it_is(events: list[tuple[str, int]]) -> None:
+    counted = Decayed(5.5 * DAY).add(events)
+    assert Decayed.from_bytes(counted.to_bytes()) == counted
+
+
+@pytest.mark.parametrize("spoilt", [b"", b"spoilt", b"\0\0\0\0" + bytes(24), Decayed().add([("a", 1)]).to_bytes()[:-3]])
+def test_spoilt_bytes_are_told(spoilt: bytes) -> None:
+    with pytest.raises(ValueError):
+        Decayed.from_bytes(spoilt)
 
 
 def test_a_half_life_of_nothing_is_refused() -> None:

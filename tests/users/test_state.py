@@ -43,7 +43,7 @@ def test_events_add_up_in_order() -> None:
     assert [one.item_id for one in state.recent] == ["i0", "i1", "i3"]
     assert state.total == 3
     assert set(state.interests.counts) == {"category:0", "category:1"}
-    assert state.interests.at == 1_003
+    assert state.interests.newest == 1_003
 
 
 def test_an_id_counts_once_in_a_batch_and_later() -> None:

@@ -23,7 +23,7 @@ function rows() {
   if (health) {
     out.push(["Release", health.release], ["Data set", health.dataset],
       ["Catalogue", plural(health.items, "item")], ["Trained on", plural(health.users, "user")],
-      ["Logged live", plural(health.events_logged, "event")], ["Penchant", health.version]);
+      ["Logged live", health.events_logged === null ? "by a broker" : plural(health.events_logged, "event")], ["Penchant", health.version]);
   } else out.push(["Release", "not known yet"]);
   if (last) out.push([`Last answer (${last.what})`, timing(last.milliseconds)]);
   const missing = last?.parts?.missing ?? [];

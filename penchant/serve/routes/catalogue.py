@@ -10,6 +10,7 @@ from fastapi import Path, Query
 from penchant.contracts import Scorer, TopK
 from penchant.data.histories import Histories
 from penchant.items.code_tree import describe_prefix
+from penchant.pipeline.release import TOGETHER
 from penchant.ranking import exclude_, top_k
 from penchant.serve.answers import Card, CodesOut, ItemOut, Scored
 from penchant.serve.refusals import refusals
@@ -20,7 +21,6 @@ from penchant.serve.service import Held, Service
 routes = router("catalogue")
 _NEAR = 10  # related items shown
 _FEW = 50  # items below a prefix that are shown one by one
-_TOGETHER = "item-knn"  # the model that knows what the same users chose
 
 
 @routes.get("/items/{item_id:path}", responses=refusals(404))
@@ -34,8 +34,8 @@ def item(item_id: Annotated[Id, Path()], service: Held) -> ItemOut:
     if near:
         found = service.vectors.neighbours(np.array([code]), min(near + len(blocked), len(space.catalog) - 1))
         similar = _scored(service, found)[:near]
-        if _TOGETHER in service.release.models:
-            scores = cast(Scorer, service.release.models[_TOGETHER]).score(Histories.of([[code]]))
+        if TOGETHER in service.release.models:
+            scores = cast(Scorer, service.release.models[TOGETHER]).score(Histories.of([[code]]))
             together = _scored(service, top_k(exclude_(scores, Histories.of([[code, *blocked]])), near))
     (card,) = service.cards.of([code])
     return ItemOut(**card, events=int(space.events[code]), similar=similar, bought_with=together)

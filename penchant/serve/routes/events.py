@@ -34,7 +34,7 @@ def log_events(asked: EventsIn, service: Held) -> EventsOut:
     service.metrics.events.labels("refused").inc(len(refused))
     if problem is not None and not accepted:
         raise problem
-    done = service.log.append(accepted)
+    done = service.backend.log.append(accepted)
     service.metrics.events.labels("accepted").inc(done.accepted)
     service.metrics.events.labels("duplicate").inc(done.duplicates)
     return EventsOut(accepted=done.accepted, duplicates=done.duplicates, refused=refused, last_offset=done.last_offset)

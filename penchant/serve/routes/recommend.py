@@ -9,8 +9,8 @@ import numpy as np
 
 from penchant.core.errors import ArtifactError, StorageError
 from penchant.data.catalog import Catalog
-from penchant.pipeline.recommender import Suggestion
-from penchant.serve.answers import Cause, Found, Parts, RecommendOut, SearchOut, Suggested, Why
+from penchant.pipeline.recommender import Recommendation, Suggestion
+from penchant.serve.answers import Candidate, Cause, Found, Parts, RecommendOut, SearchOut, Stage, Suggested, Trace, Why
 from penchant.serve.cards import Cards
 from penchant.serve.refusals import refusals
 from penchant.serve.requests import PastEvent, RecommendIn, SearchIn
@@ -27,14 +27,17 @@ def recommend(asked: RecommendIn, service: Held, request_id: RequestId) -> Recom
     started = time.perf_counter()
     person, unread = _person(asked, service)
     read = time.perf_counter()
+    allowed = asked.deadline_ms or service.backend.settings.deadline_ms
     found = service.recommender.recommend(
         history=None if person is None else person.history,
         k=wanted(asked, len(service.release.space.catalog)),
         model=asked.model,
         exclude_seen=asked.exclude_seen,
         hidden=() if person is None else person.hidden,
+        seconds=None if allowed is None else max(allowed / 1e3 - (read - started), 0.0),
     )
     missing = [*unread, *found.missing]
+    service.metrics.rungs.labels(found.rung).inc()
     for part in missing:
         service.metrics.missing.labels(part).inc()
     ranked = time.perf_counter()
@@ -47,8 +50,10 @@ def recommend(asked: RecommendIn, service: Held, request_id: RequestId) -> Recom
         user_id=asked.user_id,
         history_length=found.history_length,
         items=items,
+        rung=found.rung,
         parts=Parts(used=list(found.used), missing=missing),
         milliseconds={"history": (read - started) * 1e3, **stages, "cards": (ended - ranked) * 1e3, "total": (ended - started) * 1e3},
+        trace=_trace(found, service.cards) if asked.trace else None,
     )
 
 
@@ -68,6 +73,24 @@ def search(asked: SearchIn, service: Held, request_id: RequestId) -> SearchOut:
     ended = time.perf_counter()
     spent = {"search": (searched - started) * 1e3, "cards": (ended - searched) * 1e3, "total": (ended - started) * 1e3}
     return SearchOut(request_id=request_id, query=asked.query, items=items, milliseconds=spent)
+
+
+def _trace(found: Recommendation, cards: Cards) -> Trace:
+    def candidates(items: np.ndarray, scores: np.ndarray) -> list[Candidate]:
+        real = items > 0
+        rows = zip(cards.ids(items[real].tolist()), scores[real].tolist(), strict=True)
+        return [Candidate(item_id=item_id, score=score) for item_id, score in rows]
+
+    names = [*found.lists, *(name for name in found.missing if name not in found.lists)]
+    stages = {
+        name: Stage(
+            candidates=candidates(found.lists[name].items[0], found.lists[name].scores[0]) if name in found.lists else [],
+            milliseconds=found.asked_ms.get(name),
+            missing=found.missing.get(name),
+        )
+        for name in names
+    }
+    return Trace(generators=stages, merged=[] if found.merged is None else candidates(found.merged.items, found.merged.scores))
 
 
 def wanted(asked: RecommendIn, num_items: int) -> int:

@@ -15,6 +15,7 @@ from penchant.serve.refusals import refusals
 from penchant.serve.requests import Id
 from penchant.serve.routes.base import router
 from penchant.serve.service import Held, Service
+from penchant.serve.sqlite_log import SqliteEventLog
 
 routes = router("release")
 _PICTURES: dict[int | str, dict[str, Any]] = {200: {"content": {"image/png": {}, "image/svg+xml": {}}, "description": "The picture."}}
@@ -39,7 +40,7 @@ def figure(name: Annotated[Id, Path()], service: Held) -> FileResponse:
 @routes.get("/health")
 def health(service: Held) -> HealthOut:
     """Which release answers, over what."""
-    release = service.release
+    release, log = service.release, service.backend.log
     return HealthOut(
         status="ready",
         release=release.id,
@@ -48,7 +49,7 @@ def health(service: Held) -> HealthOut:
         items=len(release.space.catalog),
         users=len(release.users),
         models=sorted(release.models, key=lambda name: (not name.startswith("tandem"), name)),
-        events_logged=service.log.last_offset(),
+        events_logged=log.last_offset() if isinstance(log, SqliteEventLog) else None,
         version=__version__,
     )
 

@@ -1,0 +1,143 @@
+"""A lane: one thread that calls one generator for many requests, in batches that form by themselves.
+
+While the generator works, requests gather; then it takes all of them at once. So nobody waits for a batch to fill, and under
+load the batches grow by as much as the load does.
+
+Letters: B rows of a batch, k places.
+"""
+
+from __future__ import annotations
+
+import queue
+import threading
+import time
+from concurrent.futures import Future
+from dataclasses import dataclass
+from typing import Protocol
+
+from penchant.contracts import TopK
+from penchant.core.errors import require
+from penchant.data.histories import Histories
+from penchant.data.stacking import stacked
+from penchant.pipeline.breaker import Breaker
+from penchant.pipeline.pace import Pace
+
+
+class Generator(Protocol):
+    """Whatever names candidates for histories: the one method of a ``Retriever`` that a request needs."""
+
+    def recommend(self, histories: Histories, k: int, *, exclude: Histories | None = None) -> TopK:
+        """See ``penchant.contracts.Retriever``."""
+        ...
+
+
+@dataclass(frozen=True)
+class Asked:
+    """One row that waits.
+
+    Attributes:
+        row: One history.
+        exclude: One row of items that must not be named.
+        since: When it came, by ``time.perf_counter``.
+    """
+
+    row: Histories
+    k: int
+    exclude: Histories
+    answer: Future[TopK]
+    since: float
+
+
+class Lane:
+    """See the top of this file. Safe for several threads.
+
+    Args:
+        generator: Called by this lane's thread alone.
+        most: B at most.
+        wait_seconds: How long the first of a batch waits for others; 0 for not at all.
+        waiting: Requests that may wait; more are refused at once, as they would come too late.
+        breaker: Opened by failures and by requests that were given up.
+    """
+
+    def __init__(
+        self, generator: Generator, *, most: int = 32, wait_seconds: float = 0.0, waiting: int = 128, breaker: Breaker | None = None
+    ) -> None:
+        require(most >= 1, f"most={most}", "a batch has at least one row", "pass most>=1")
+        require(wait_seconds >= 0, f"wait_seconds={wait_seconds:g}", "nobody waits less than no time", "pass wait_seconds>=0")
+        self.generator, self.most, self.wait_seconds = generator, most, wait_seconds
+        self.breaker, self.pace = breaker or Breaker(), Pace()
+        self.batches = self.rows = 0
+        self._waiting: queue.Queue[Asked | None] = queue.Queue(waiting)
+        self._thread = threading.Thread(target=self._work, name=f"lane of {type(generator).__name__}", daemon=True)
+        self._thread.start()
+
+    def ask(self, row: Histories, k: int, exclude: Histories) -> Future[TopK] | None:
+        """The list of one row, in time; None where too many wait already or the generator rests."""
+        if not self.breaker.passes():
+            return None
+        asked = Asked(row, k, exclude, Future(), time.perf_counter())
+        try:
+            self._waiting.put_nowait(asked)
+        except queue.Full:
+            return None
+        return asked.answer
+
+    def give_up(self, answer: Future[TopK]) -> None:
+        """Nobody waits for it any more: it is not begun if it waits still, and counts as a failure."""
+        answer.cancel()
+        self.breaker.failed()
+
+    def close(self) -> None:
+        """End after what is under way; what waits still is never answered."""
+        while True:
+            try:
+                self._waiting.put_nowait(None)
+                return
+            except queue.Full:
+                self._waiting.get_nowait()
+
+    def _work(self) -> None:
+        while (first := self._waiting.get()) is not None:
+            batch, ended = self._gathered(first)
+            wanted = [asked for asked in batch if asked.answer.set_running_or_notify_cancel()]
+            if wanted:
+                self._answer(wanted)
+            if ended:
+                return
+
+    def _gathered(self, first: Asked) -> tuple[list[Asked], bool]:
+        """The batch that begins with ``first``, and whether the lane ends after it."""
+        batch, until = [first], first.since + self.wait_seconds
+        while len(batch) < self.most:
+            left = until - time.perf_counter()
+            try:
+                asked = self._waiting.get(timeout=left) if left > 0 else self._waiting.get_nowait()
+            except queue.Empty:
+                break
+            if asked is None:
+                return batch, True
+            batch.append(asked)
+        return batch, False
+
+    def _answer(self, batch: list[Asked]) -> None:
+        """One call for all; where it fails each gets its own, so that no row suffers from another."""
+        try:
+            found = self.generator.recommend(
+                stacked([asked.row for asked in batch]),
+                max(asked.k for asked in batch),
+                exclude=stacked([asked.exclude for asked in batch]),
+            )
+        except Exception as error:  # whatever it is, it is told to those who asked, and the lane goes on
+            if len(batch) > 1:
+                for asked in batch:
+                    self._answer([asked])
+                return
+            self.breaker.failed()
+            batch[0].answer.set_exception(error)
+            return
+        self.breaker.succeeded()
+        self.batches, self.rows = self.batches + 1, self.rows + len(batch)
+        now = time.perf_counter()
+        for place, asked in enumerate(batch):
+            self.pace.took(now - asked.since)
+            asked.answer.set_result(TopK(found.items[place : place + 1, : asked.k], found.scores[place : place + 1, : asked.k]))

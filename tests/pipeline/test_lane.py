@@ -1,0 +1,180 @@
+"""Lanes: many requests, one call; nobody waits for others without need, and nobody suffers from another's row."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import numpy as np
+import pytest
+
+from penchant.contracts import TopK
+from penchant.core.errors import InputError, TrainingError
+from penchant.data.histories import Histories
+from penchant.pipeline.breaker import Breaker
+from penchant.pipeline.calls import BUSY, FAILED, LATE, AtOnce, OneByOne
+from penchant.pipeline.lane import Generator, Lane
+from tests.contracts.planted import CASES
+
+NOTHING = Histories.of([[]])
+
+
+class Echo:
+    """Names the last item of each history, k times; poison items fail; it can be held up."""
+
+    def __init__(self, poison: int = 0) -> None:
+        self.poison, self.sizes = poison, list[int]()
+        self.go, self.entered = threading.Event(), threading.Event()
+        self.go.set()
+
+    def recommend(self, histories: Histories, k: int, *, exclude: Histories | None = None) -> TopK:
+        self.entered.set()
+        assert self.go.wait(20)
+        assert exclude is not None
+        assert len(exclude) == len(histories)
+        self.sizes.append(len(histories))
+        if self.poison in histories.items:
+            raise TrainingError("weights", "this row breaks me", "train again")
+        last = np.array([[histories.row(row)[-1]] * k for row in range(len(histories))], np.int32)
+        return TopK(last, last.astype(np.float32))
+
+
+@contextmanager
+def lane(generator: Generator, **settings: object) -> Iterator[Lane]:
+    made = Lane(generator, **settings)  # type: ignore[arg-type]
+    yield made
+    made.close()
+
+
+def held(echo: Echo, lane: Lane) -> None:
+    """Let the lane begin one row and stay in it."""
+    echo.go.clear()
+    echo.entered.clear()
+    lane.ask(Histories.of([[1]]), 1, NOTHING)
+    assert echo.entered.wait(20)
+
+
+def test_what_gathers_while_the_generator_works_is_one_call() -> None:
+    echo = Echo()
+    with lane(echo, most=8) as made:
+        held(echo, made)
+        answers = [made.ask(Histories.of([[code]]), k, NOTHING) for code, k in ((5, 1), (6, 3), (7, 2))]
+        echo.go.set()
+        found = [answer.result(20).items.tolist() for answer in answers if answer is not None]
+    assert found == [[[5]], [[6, 6, 6]], [[7, 7]]]
+    assert echo.sizes == [1, 3]
+
+
+def test_a_batch_has_its_limit() -> None:
+    echo = Echo()
+    with lane(echo, most=2) as made:
+        held(echo, made)
+        answers = [made.ask(Histories.of([[code]]), 1, NOTHING) for code in (5, 6, 7)]
+        echo.go.set()
+        assert [answer.result(20).items.item() for answer in answers if answer is not None] == [5, 6, 7]
+    assert echo.sizes == [1, 2, 1]
+
+
+def test_the_first_waits_for_others_no_longer_than_it_was_told() -> None:
+    echo = Echo()
+    with lane(echo, most=3, wait_seconds=20.0) as made:
+        answers = [made.ask(Histories.of([[code]]), 1, NOTHING) for code in (5, 6, 7)]
+        assert [answer.result(10).items.item() for answer in answers if answer is not None] == [5, 6, 7], "a full batch waits no more"
+    with lane(echo, most=3, wait_seconds=0.05) as made:
+        answer = made.ask(Histories.of([[5]]), 1, NOTHING)
+        assert answer is not None
+        assert answer.result(10).items.item() == 5
+    assert echo.sizes == [3, 1]
+
+
+def test_a_row_that_fails_fails_alone() -> None:
+    echo = Echo(poison=6)
+    with lane(echo) as made:
+        held(echo, made)
+        answers = [made.ask(Histories.of([[code]]), 1, NOTHING) for code in (5, 6, 7)]
+        echo.go.set()
+        good, bad, other = (answer for answer in answers if answer is not None)
+        assert (good.result(20).items.item(), other.result(20).items.item()) == (5, 7)
+        with pytest.raises(TrainingError, match="this row breaks me"):
+            bad.result(20)
+
+
+def test_too_many_are_refused_at_once() -> None:
+    echo = Echo()
+    with lane(echo, waiting=2) as made:
+        held(echo, made)
+        answers = [made.ask(Histories.of([[5]]), 1, NOTHING) for _ in range(3)]
+        assert answers[2] is None
+        echo.go.set()
+        assert all(answer.result(20) for answer in answers if answer is not None)
+
+
+def test_a_lane_ends() -> None:
+    before = threading.active_count()
+    with lane(Echo()) as made:
+        pass
+    made._thread.join(10)
+    assert threading.active_count() == before
+
+
+@pytest.mark.parametrize(("settings", "told"), [({"most": 0}, "most=0"), ({"wait_seconds": -1.0}, "wait_seconds=-1")])
+def test_bad_settings_are_refused(settings: dict[str, float], told: str) -> None:
+    with pytest.raises(InputError, match=told):
+        Lane(Echo(), **settings)  # type: ignore[arg-type]
+
+
+def test_batched_or_not_the_lists_are_the_same() -> None:
+    generators = {name: CASES[name].make(0) for name in ("ease", "popularity", "sasrec", "content")}
+    rows = [Histories.of([items]) for items in ([3], [7, 9], [1, 2, 3, 4], [12])]
+    alone = [OneByOne(generators).call(list(generators), row, 5, row) for row in rows]
+    calls = AtOnce(generators, wait_seconds=0.2)  # long enough for all to be one batch
+    together: list[dict[str, TopK]] = [{} for _ in rows]
+
+    def ask(place: int) -> None:
+        together[place] = calls.call(list(generators), rows[place], 5, rows[place]).lists
+
+    threads = [threading.Thread(target=ask, args=(place,)) for place in range(len(rows))]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join(20)
+    for expected, found in zip(alone, together, strict=True):
+        assert list(found) == list(generators)
+        for name, one in expected.lists.items():
+            assert found[name].items.tolist() == one.items.tolist()
+            np.testing.assert_allclose(found[name].scores, one.scores, rtol=1e-5)
+    assert calls.lanes["sasrec"].batches < len(rows)
+    calls.close()
+
+
+def test_what_is_late_fails_or_rests_is_missing_with_its_reason() -> None:
+    hung, bad = Echo(), Echo(poison=5)
+    calls = AtOnce({"good": Echo(), "hung": hung, "bad": bad})
+    calls.lanes["hung"].breaker = Breaker(failures=2, rest_seconds=60)
+    hung.go.clear()
+    row = Histories.of([[5]])
+    for _ in range(2):
+        started = time.perf_counter()
+        found = calls.call(["hung", "good", "bad"], row, 1, NOTHING, seconds=0.2)
+        assert time.perf_counter() - started < 5
+        assert list(found.lists) == ["good"]
+        assert found.missing == {"hung": LATE, "bad": FAILED}
+        assert set(found.milliseconds) == {"hung", "good", "bad"}
+    assert calls.call(["hung"], row, 1, NOTHING, seconds=0.2).missing == {"hung": BUSY}
+    hung.go.set()
+    calls.lanes["hung"].breaker.succeeded()
+    assert calls.call(["hung"], row, 1, NOTHING, seconds=20).missing == {}
+    assert hung.sizes[0] == 1, "a row that nobody waits for is not begun"
+    assert len(hung.sizes) == 2
+    calls.close()
+
+
+def test_what_takes_long_is_expected_to() -> None:
+    calls = AtOnce({"echo": Echo()})
+    assert calls.expected("echo") == 0.0
+    for _ in range(10):
+        calls.lanes["echo"].pace.took(0.3)
+    assert calls.expected("echo") == 0.3
+    calls.close()
