@@ -28,6 +28,7 @@ app.command("evaluate")(jobs.evaluate)
 app.command("recommend")(serving.recommend)
 app.command("search")(serving.search)
 app.command("serve")(serving.serve_release)
+app.command("worker")(serving.worker)
 app.command("demo")(jobs.demo)
 
 

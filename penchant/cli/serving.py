@@ -15,9 +15,17 @@ from penchant.core.errors import InputError
 from penchant.data.histories import Histories
 from penchant.pipeline.release import Release, load_release
 from penchant.search.hybrid import HybridSearch
-from penchant.serve.server import serve
+from penchant.serve.server import serve, work
+from penchant.serve.service import ServeSettings
 
 DEFAULT_RELEASE = Path("runs/ml-100k/release")
+StateOption = Annotated[Path | None, typer.Option("--state", help="Folder of the event log. Default: beside the release.")]
+RedisOption = Annotated[
+    str | None, typer.Option("--redis", envvar="PENCHANT_REDIS", help="Keep users' state there, e.g. redis://localhost:6379/0.")
+]
+KafkaOption = Annotated[
+    str | None, typer.Option("--kafka", envvar="PENCHANT_KAFKA", help="Keep the event log on these brokers, e.g. localhost:9092.")
+]
 console = Console()
 
 
@@ -73,13 +81,35 @@ def serve_release(
         str, typer.Option("--host", help="Address to listen on; beyond loopback, put a proxy with TLS in front.")
     ] = "127.0.0.1",
     port: Annotated[int, typer.Option("--port", help="0 picks a free one.")] = 8000,
-    state: Annotated[Path | None, typer.Option("--state", help="Folder of the event log. Default: beside the release.")] = None,
+    state: StateOption = None,
+    redis: RedisOption = None,
+    kafka: KafkaOption = None,
+    follow: Annotated[bool, typer.Option("--follow/--no-follow", help="Run a near-line worker in the server, too.")] = True,
+    deadline_ms: Annotated[float, typer.Option("--deadline-ms", min=0, help="That a list may take; 0: as long as it takes.")] = 0.0,
+    batch: Annotated[int, typer.Option("--batch", min=1, help="Requests that one model call answers, at most.")] = 32,
 ) -> None:
     """Serve a release: the page at /, the API under /v1.
 
-    Example: `penchant serve --release runs/ml-100k/release`
+    Examples: `penchant serve --release runs/ml-100k/release` ·
+    `penchant serve --redis redis://localhost:6379/0 --kafka localhost:9092 --no-follow`
     """
-    start(release, host=host, port=port, state=state or release.parent / "state")
+    settings = ServeSettings(deadline_ms=deadline_ms or None, batch=batch)
+    where = state or release.parent / "state"
+    serve(release, host=host, port=port, data_dir=where, redis=redis, kafka=kafka, follow=follow, settings=settings)
+
+
+def worker(
+    release: ReleaseOption = DEFAULT_RELEASE,
+    state: StateOption = None,
+    redis: RedisOption = None,
+    kafka: KafkaOption = None,
+    partition: Annotated[list[int] | None, typer.Option("--partition", help="Follow this one; repeat for several. Default: all.")] = None,
+) -> None:
+    """Follow the event log and keep users' state, trends and what goes together up to date.
+
+    Example: `penchant worker --redis redis://localhost:6379/0 --kafka localhost:9092 --partition 0 --partition 1`
+    """
+    work(release, data_dir=state or release.parent / "state", redis=redis, kafka=kafka, partitions=partition)
 
 
 def start(release: Path, *, state: Path, host: str = "127.0.0.1", port: int = 8000) -> None:

@@ -68,18 +68,24 @@ class Lane:
         self.breaker, self.pace = breaker or Breaker(), Pace()
         self.batches = self.rows = 0
         self._waiting: queue.Queue[Asked | None] = queue.Queue(waiting)
-        self._thread = threading.Thread(target=self._work, name=f"lane of {type(generator).__name__}", daemon=True)
-        self._thread.start()
+        self._thread: threading.Thread | None = None
+        self._lock = threading.Lock()
 
     def ask(self, row: Histories, k: int, exclude: Histories) -> Future[TopK] | None:
         """The list of one row, in time; None where too many wait already or the generator rests."""
         if not self.breaker.passes():
             return None
         asked = Asked(row, k, exclude, Future(), time.perf_counter())
-        try:
-            self._waiting.put_nowait(asked)
-        except queue.Full:
-            return None
+        with self._lock:
+            if self._thread is None:
+                self._thread = threading.Thread(
+                    target=self._work, args=(self._waiting,), name=f"lane of {type(self.generator).__name__}", daemon=True
+                )
+                self._thread.start()
+            try:
+                self._waiting.put_nowait(asked)
+            except queue.Full:
+                return None
         return asked.answer
 
     def give_up(self, answer: Future[TopK]) -> None:
@@ -88,30 +94,30 @@ class Lane:
         self.breaker.failed()
 
     def close(self) -> None:
-        """End after what is under way; what waits still is never answered."""
-        while True:
-            try:
-                self._waiting.put_nowait(None)
-                return
-            except queue.Full:
-                self._waiting.get_nowait()
+        """End the thread after what waits already. The next question begins another one."""
+        with self._lock:
+            thread, waiting = self._thread, self._waiting
+            self._thread, self._waiting = None, queue.Queue(waiting.maxsize)
+        if thread is not None:
+            waiting.maxsize = 0  # a word for the thread itself always has room
+            waiting.put(None)
 
-    def _work(self) -> None:
-        while (first := self._waiting.get()) is not None:
-            batch, ended = self._gathered(first)
+    def _work(self, waiting: queue.Queue[Asked | None]) -> None:
+        while (first := waiting.get()) is not None:
+            batch, ended = self._gathered(first, waiting)
             wanted = [asked for asked in batch if asked.answer.set_running_or_notify_cancel()]
             if wanted:
                 self._answer(wanted)
             if ended:
                 return
 
-    def _gathered(self, first: Asked) -> tuple[list[Asked], bool]:
+    def _gathered(self, first: Asked, waiting: queue.Queue[Asked | None]) -> tuple[list[Asked], bool]:
         """The batch that begins with ``first``, and whether the lane ends after it."""
         batch, until = [first], first.since + self.wait_seconds
         while len(batch) < self.most:
             left = until - time.perf_counter()
             try:
-                asked = self._waiting.get(timeout=left) if left > 0 else self._waiting.get_nowait()
+                asked = waiting.get(timeout=left) if left > 0 else waiting.get_nowait()
             except queue.Empty:
                 break
             if asked is None:

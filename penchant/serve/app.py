@@ -27,11 +27,13 @@ from penchant.serve.telemetry import Telemetry
 _SMALL = 1024  # bytes of an answer that is not worth packing
 
 
-def create_app(release: Release, *, log: EventLog, store: StateStore | None = None, settings: ServeSettings | None = None) -> FastAPI:
+def create_app(
+    release: Release, *, log: EventLog, store: StateStore | None = None, settings: ServeSettings | None = None, follow: bool = True
+) -> FastAPI:
     """The application that serves ``release`` and writes to ``log``.
 
     With a ``store`` a worker follows the log as long as the application runs: trends, what goes together, and interests of
-    the present.
+    the present. Unless ``follow`` is off: then it is left to workers elsewhere.
 
     Model calls run in threads, a few for each core: more would only make all of them late.
     """
@@ -43,7 +45,7 @@ def create_app(release: Release, *, log: EventLog, store: StateStore | None = No
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
         to_thread.current_default_thread_limiter().total_tokens = 4 + 2 * (os.cpu_count() or 1)
-        if backend.near_line is not None:
+        if follow and backend.near_line is not None:
             backend.near_line.start()
         yield
         if backend.near_line is not None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 import time
+from collections.abc import Iterable
 
 from prometheus_client import CollectorRegistry, Gauge
 
@@ -25,12 +26,13 @@ class NearLine:
     Args:
         log: What users do.
         store: What follows from it; any number of processes may share it.
+        partitions: Of the log that are followed; all by default.
     """
 
-    def __init__(self, log: EventLog, store: StateStore) -> None:
+    def __init__(self, log: EventLog, store: StateStore, *, partitions: Iterable[int] | None = None) -> None:
         self._labels: dict[str, list[str]] = {}
         self.store = store
-        self.worker = Worker(log, store, lambda item_id: self._labels.get(item_id, ()))
+        self.worker = Worker(log, store, lambda item_id: self._labels.get(item_id, ()), partitions=partitions)
         self._stop = threading.Event()
         self._thread: threading.Thread | None = None
 

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import errno
 import os
+import signal
 import socket
-from contextlib import ExitStack, closing, suppress
+import threading
+from contextlib import suppress
 from pathlib import Path
 
 import torch
@@ -15,41 +17,81 @@ from penchant.core.errors import InputError, require
 from penchant.core.progress import note, stage
 from penchant.pipeline.release import load_release
 from penchant.serve.app import create_app
-from penchant.serve.sqlite_log import SqliteEventLog
-from penchant.serve.sqlite_store import SqliteStateStore
+from penchant.serve.backends import opened
+from penchant.serve.near_line import NearLine
+from penchant.serve.service import ServeSettings
 
-LOG_NAME, STATE_NAME = "events.sqlite", "state.sqlite"
 _PATIENCE = 5  # seconds that running requests have at the end
 
 
-def serve(release_folder: Path, *, host: str = "127.0.0.1", port: int = 8000, data_dir: Path) -> None:
+def serve(
+    release_folder: Path,
+    *,
+    host: str = "127.0.0.1",
+    port: int = 8000,
+    data_dir: Path,
+    redis: str | None = None,
+    kafka: str | None = None,
+    follow: bool = True,
+    settings: ServeSettings | None = None,
+) -> None:
     """Serve a release until Ctrl-C or a termination signal.
 
     Args:
         release_folder: What ``write_release`` wrote. It is verified before anything is bound.
         host: Address to listen at; ``0.0.0.0`` for all (the service asks for no password).
         port: 0 for any that is free.
-        data_dir: Where the event log lies, and what the worker makes of it.
+        data_dir: Where the event log lies, and what the worker makes of it, as far as they are files.
+        redis, kafka: Servers that keep them instead, see ``penchant.serve.backends.opened``.
+        follow: Run a near-line worker, too; not needed where ``work`` runs somewhere.
+        settings: How to answer.
 
     Raises:
         ArtifactError: The release or the event log is damaged.
-        StorageError: The event log cannot be written.
+        StorageError: The event log cannot be written, or a server does not answer.
         InputError: The address cannot be listened at.
     """
     require(0 <= port <= 65_535, f"port={port}", "ports are 0 to 65535", "pass another port")
-    with ExitStack() as opened:
-        with stage(f"Loading {release_folder}"):
-            release = load_release(Path(release_folder))
-            log = opened.enter_context(closing(SqliteEventLog(Path(data_dir) / LOG_NAME)))
-            store = opened.enter_context(closing(SqliteStateStore(Path(data_dir) / STATE_NAME)))
+    with stage(f"Loading {release_folder}"):
+        release = load_release(Path(release_folder))
+    with opened(data_dir, redis=redis, kafka=kafka) as (log, store):
         # One history at a time is too little work to share among cores; requests share them instead.
         torch.set_num_threads(1)
-        app = create_app(release, log=log, store=store)
+        app = create_app(release, log=log, store=store, settings=settings, follow=follow)
         with bound(host, port) as listener, suppress(KeyboardInterrupt):  # uvicorn has ended all requests before it passes this on
             found = listener.getsockname()[1]
             config = uvicorn.Config(app, log_level="warning", access_log=False, server_header=False, timeout_graceful_shutdown=_PATIENCE)
             _Server(config, f"Penchant serves {release.settings.dataset} at {address(host, found)} (Ctrl-C ends)").run(sockets=[listener])
     note("The server has ended")
+
+
+def work(
+    release_folder: Path, *, data_dir: Path, redis: str | None = None, kafka: str | None = None, partitions: list[int] | None = None
+) -> None:
+    """Run a near-line worker alone, until Ctrl-C or a termination signal.
+
+    Args:
+        release_folder: Gives the categories that interests are counted by.
+        data_dir, redis, kafka: See ``serve``.
+        partitions: Of the log that it follows; all by default.
+
+    Raises:
+        ArtifactError, StorageError, InputError: See ``serve``.
+    """
+    with stage(f"Loading {release_folder}"):
+        catalog = load_release(Path(release_folder)).space.catalog
+    with opened(data_dir, redis=redis, kafka=kafka) as (log, store):
+        there = log.begin()
+        unknown = sorted(set(partitions or ()) - set(there))
+        require(not unknown, f"partitions {unknown}", f"the log has {len(there)}, from 0", "pass some of these")
+        near_line = NearLine(log, store, partitions=partitions)
+        near_line.know(catalog)
+        stop = threading.Event()
+        for ending in (signal.SIGINT, signal.SIGTERM):
+            signal.signal(ending, lambda *_: stop.set())
+        note(f"The worker follows {len(partitions or there)} of {len(there)} partitions (Ctrl-C ends)")
+        near_line.worker.run(stop)
+    note(f"The worker has ended, after {near_line.worker.progress.events:,} events")
 
 
 class _Server(uvicorn.Server):

@@ -15,7 +15,7 @@ from dataclasses import dataclass, field
 from penchant.core.errors import require
 
 DAY = 86_400
-_FAR = 40  # half-lives from ``at`` to the newest event, after which numbers are told as of another moment
+_GRID = 30  # half-lives between two moments that numbers may be told as of
 _SLACK = 1.25  # so many times as many names as wanted may gather before the smallest are dropped
 
 
@@ -25,8 +25,8 @@ class Decayed:
 
     Attributes:
         half_life: Seconds.
-        at: UTC seconds that ``counts`` are worth their numbers at. It stays where it is while events come, so that an
-            event changes its own count alone.
+        at: UTC seconds that ``counts`` are worth their numbers at: the last moment of a coarse grid before the newest
+            event. So an event changes its own count alone, and the numbers do not depend on how events were put in batches.
         newest: UTC seconds of the newest event.
         counts: Above 0, by name.
     """
@@ -48,9 +48,10 @@ class Decayed:
         if not new:
             return self
         newest = max([time for _, time in new] + [self.newest] * bool(self.counts))
-        at, counts = (self.at, dict(self.counts)) if self.counts else (newest, {})
-        if newest - at > _FAR * self.half_life:
-            at, counts = newest, {name: count * self._worth(newest - at) for name, count in counts.items()}
+        step = int(_GRID * self.half_life) or 1
+        at = newest - newest % step
+        moved = self._worth(at - self.at)
+        counts = dict(self.counts) if at == self.at else {name: count * moved for name, count in self.counts.items()}
         for name, time in new:
             counts[name] = counts.get(name, 0.0) + self._worth(at - time)
         if len(counts) > _SLACK * most:

@@ -111,12 +111,20 @@ def test_too_many_are_refused_at_once() -> None:
         assert all(answer.result(20) for answer in answers if answer is not None)
 
 
-def test_a_lane_ends() -> None:
-    before = threading.active_count()
+def test_a_lane_ends_and_begins_again_when_it_is_asked() -> None:
+    row = Histories.of([[5]])
     with lane(Echo()) as made:
-        pass
-    made._thread.join(10)
-    assert threading.active_count() == before
+        first = made.ask(row, 1, NOTHING)
+        thread = made._thread
+        made.close()
+        assert first is not None
+        assert first.result(20).items.item() == 5, "what waited is answered"
+        assert thread is not None
+        thread.join(10)
+        assert not thread.is_alive()
+        again = made.ask(row, 1, NOTHING)
+        assert again is not None
+        assert again.result(20).items.item() == 5
 
 
 @pytest.mark.parametrize(("settings", "told"), [({"most": 0}, "most=0"), ({"wait_seconds": -1.0}, "wait_seconds=-1")])

@@ -1,0 +1,100 @@
+"""The platform on Redis and a broker: server and worker in processes of their own, which share nothing else."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import signal
+import subprocess
+import sys
+import time
+import urllib.request
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+
+from penchant.core.errors import InputError, StorageError
+from penchant.serve.backends import opened
+from tests.servers import free_port, kafka_broker, redis_server
+
+ROOT = Path(__file__).resolve().parents[2]
+
+
+@contextmanager
+def penchant(*arguments: str, until: str) -> Iterator[tuple[subprocess.Popen[str], str]]:
+    """A ``penchant`` process, once it has said ``until`` (a pattern); and what it said then."""
+    process = subprocess.Popen(
+        [sys.executable, "-m", "penchant.cli.main", *arguments],
+        cwd=ROOT,
+        stderr=subprocess.PIPE,
+        text=True,
+        env={**os.environ, "OMP_NUM_THREADS": "1"},
+    )
+    try:
+        assert process.stderr is not None
+        said = ""
+        while (found := re.search(until, said)) is None:
+            line = process.stderr.readline()
+            assert line, said
+            said += line
+        yield process, found[0]
+    finally:
+        process.kill()
+        process.communicate()
+
+
+def ask(address: str, body: object = None) -> dict:
+    data = None if body is None else json.dumps(body).encode()
+    request = urllib.request.Request(address, data, {"content-type": "application/json"})
+    with urllib.request.urlopen(request, timeout=30) as answer:
+        return json.load(answer)
+
+
+def test_an_event_travels_through_broker_worker_and_store_to_the_next_list(tiny_release_folder: Path, tmp_path: Path) -> None:
+    with redis_server(tmp_path) as redis, kafka_broker() as kafka:
+        places = ["--release", str(tiny_release_folder), "--redis", f"redis://127.0.0.1:{redis}/0", "--kafka", f"127.0.0.1:{kafka}"]
+        with (
+            penchant("serve", *places, "--no-follow", "--port", "0", until=r"http://127\.0\.0\.1:\d+/") as (_, url),
+            penchant("worker", *places, until="follows 8 of 8 partitions") as (worker, _),
+        ):
+            assert ask(url + "v1/health")["events_logged"] is None
+            events = [
+                {"event_id": "1", "user_id": "visitor", "item_id": "i3", "event": "view"},
+                {"event_id": "2", "user_id": "visitor", "item_id": "i7", "event": "like"},
+                {"event_id": "2", "user_id": "visitor", "item_id": "i7", "event": "like"},
+            ]
+            assert ask(url + "v1/events", {"events": events})["accepted"] == 3, "a broker does not look for doubles, the worker does"
+            for _ in range(200):
+                if ask(url + "v1/users/visitor")["events"] == 2:
+                    break
+                time.sleep(0.05)
+            seen = ask(url + "v1/users/visitor")
+            assert [one["item_id"] for one in seen["history"]] == ["i7", "i3"]
+            assert seen["liked"] == ["i7"]
+            assert sum(one["share"] for one in seen["interests"]) == pytest.approx(1.0)
+            found = ask(url + "v1/recommend", {"user_id": "visitor", "k": 5, "trace": True})
+            assert found["history_length"] == 2
+            assert {"together", "trending"} <= set(found["trace"]["generators"])
+            assert not {"i3", "i7"} & {one["item_id"] for one in found["items"]}
+            assert {one["item_id"] for one in ask(url + "v1/trending")["items"]} == {"i3", "i7"}
+            assert [one["user_id"] for one in ask(url + "v1/users?search=visit")["users"]] == ["visitor"]
+            worker.send_signal(signal.SIGTERM)
+            assert worker.wait(20) == 0
+
+
+def test_what_cannot_work_is_told_at_once(tmp_path: Path) -> None:
+    with pytest.raises(InputError, match="without redis"), opened(tmp_path, kafka="127.0.0.1:9092"):
+        pass
+    with pytest.raises(InputError, match="redis://localhost"), opened(tmp_path, redis="127.0.0.1:6379"):
+        pass
+    with pytest.raises(StorageError, match="did not do what was asked"), opened(tmp_path, redis=f"redis://127.0.0.1:{free_port()}/0"):
+        pass
+
+
+def test_a_file_log_may_go_with_a_store_on_redis(tmp_path: Path) -> None:
+    with redis_server(tmp_path) as port, opened(tmp_path, redis=f"redis://127.0.0.1:{port}/0") as (log, store):
+        assert log.end() == {0: 1}
+        assert store.positions() == {}
