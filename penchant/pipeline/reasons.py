@@ -6,14 +6,17 @@ Letters: n events looked at, k recommended items, N items.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Protocol
 
 import numpy as np
 import torch
 
 from penchant.contracts import Scorer
+from penchant.core.seeds import generator
 from penchant.data.catalog import Catalog
 from penchant.data.histories import Histories
 from penchant.data.schema import ACTIONS
+from penchant.models.generative.tandem import Tandem
 
 VERBS = {
     "view": "viewed", "click": "looked at", "cart": "put in the cart", "purchase": "bought", "rating": "rated",
@@ -38,7 +41,57 @@ class Reason:
     drops: tuple[float, ...] = ()
 
 
-def score_drops(model: Scorer, history: Histories, items: np.ndarray, *, recent: int = 12) -> tuple[np.ndarray, np.ndarray]:
+class Explainer(Protocol):
+    """A model that says how probable items are."""
+
+    def chances(self, histories: Histories, items: np.ndarray) -> np.ndarray:
+        """float32[B, k], log-probabilities of the items int[k] after each history."""
+        ...
+
+
+class ByScores:
+    """The softmax of a model's scores over the catalogue.
+
+    Args:
+        model: Scores items.
+    """
+
+    def __init__(self, model: Scorer) -> None:
+        self.model = model
+
+    def chances(self, histories: Histories, items: np.ndarray) -> np.ndarray:
+        """See ``Explainer``."""
+        return self.model.score(histories).log_softmax(dim=1)[:, torch.from_numpy(items.astype(np.int64))].numpy()
+
+
+class BySample:
+    """The softmax of Tandem's dense head, with the items below the shown ones estimated from a fixed sample: for large catalogues.
+
+    Args:
+        model: A trained Tandem.
+        sample: Items drawn, without the shown ones.
+    """
+
+    def __init__(self, model: Tandem, *, sample: int = 2_048) -> None:
+        count = min(sample, model.num_items)
+        self.model = model
+        self.drawn = generator(20_240, model.num_items).choice(model.num_items, count, replace=False) + 1
+
+    @torch.no_grad()
+    def chances(self, histories: Histories, items: np.ndarray) -> np.ndarray:
+        """See ``Explainer``; off by the logarithm of how far the sample is from the catalogue."""
+        others = np.setdiff1d(self.drawn, items)
+        rows = self.model.tables()[1][torch.from_numpy(np.concatenate([items, others]).astype(np.int64))]
+        logits = torch.nn.functional.normalize(self.model.states(histories), dim=-1) @ rows.T
+        share = (self.model.num_items - len(items)) / max(len(others), 1)
+        below = logits[:, len(items) :] + float(np.log(share)) if len(others) else logits[:, :0]
+        whole = torch.cat([logits[:, : len(items)], below], dim=1).logsumexp(dim=1, keepdim=True)
+        return (logits[:, : len(items)] - whole).numpy()
+
+
+def score_drops(
+    model: Explainer, history: Histories, items: np.ndarray, *, recent: int = 12, context: int = 32
+) -> tuple[np.ndarray, np.ndarray]:
     """What each of the newest events contributes to each item: its log-probability with the event minus that without.
 
     Args:
@@ -46,10 +99,12 @@ def score_drops(model: Scorer, history: Histories, items: np.ndarray, *, recent:
         history: One row.
         items: int[k].
         recent: How many of the newest distinct items are tried.
+        context: Newest events that the model reads: the more, the longer it takes.
 
     Returns:
         past: int32[n], the items tried, newest first; drops: float32[n, k].
     """
+    history = history.last(context)
     row = history.items
     newest, first = np.unique(row[::-1], return_index=True)
     past = newest[np.argsort(first)][:recent]
@@ -59,12 +114,11 @@ def score_drops(model: Scorer, history: Histories, items: np.ndarray, *, recent:
     repeated = history.take(np.zeros(len(past) + 1, np.int64))
     removed = np.concatenate([[0], past])[repeated.rows]
     # Log-probabilities: logits of different histories may be shifted against each other.
-    chances = model.score(repeated.where(repeated.items != removed)).log_softmax(dim=1)
-    scores = chances[:, torch.from_numpy(items.astype(np.int64))].numpy()
+    scores = model.chances(repeated.where(repeated.items != removed), items)
     return past, scores[0] - scores[1:]
 
 
-def reasons(model: Scorer, catalog: Catalog, history: Histories, items: np.ndarray, *, recent: int = 12) -> list[Reason]:
+def reasons(model: Explainer, catalog: Catalog, history: Histories, items: np.ndarray, *, recent: int = 12) -> list[Reason]:
     """One reason an item. An event counts as a cause only if the item's chance falls without it."""
     if history.num_events == 0:
         return [Reason("Popular with everybody", "popular")] * len(items)

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from penchant.contracts import Scorer, TopK
+from penchant.contracts import TopK
 from penchant.core.errors import PenchantError, require
 from penchant.data.catalog import Catalog
 from penchant.data.dataset import history_of
@@ -18,7 +18,7 @@ from penchant.pipeline.lane import Generator
 from penchant.pipeline.merge import Merged, merge
 from penchant.pipeline.pace import Pace
 from penchant.pipeline.policy import PolicySettings, space_out, spacing_keys
-from penchant.pipeline.reasons import Reason, reasons
+from penchant.pipeline.reasons import Explainer, Reason, reasons
 from penchant.ranking import check_k
 
 #: Candidates taken from each generator for a list of k: enough that policy has a choice.
@@ -93,7 +93,7 @@ class Recommender:
         newcomers: Generators for people without a history, with their weights.
         last: Name of the generator that answers where none of a rung did; called at once, so it should be one that
             cannot fail and takes no time.
-        explainer: The model whose scores give the reasons.
+        explainer: Gives the reasons.
         policy: Rules of a list.
         blocked: Codes of items that must not be shown to anybody.
         calls: How generators are called; one by one by default.
@@ -107,7 +107,7 @@ class Recommender:
         rungs: Sequence[Rung],
         newcomers: Mapping[str, float],
         last: str,
-        explainer: Scorer,
+        explainer: Explainer,
         policy: PolicySettings | None = None,
         blocked: Collection[int] = (),
         calls: Calls | None = None,

@@ -21,7 +21,7 @@ import numpy as np
 import polars as pl
 from pydantic import Field
 
-from penchant.contracts import Retriever, Scorer
+from penchant.contracts import Retriever
 from penchant.core.artifacts import Artifact, read_artifact, write_artifact
 from penchant.core.errors import AssetError, require
 from penchant.core.progress import note
@@ -43,8 +43,10 @@ from penchant.models.retrieval.linear import LinearItemModel
 from penchant.models.retrieval.popularity import Popularity
 from penchant.models.sequence.sasrec import SASRec
 from penchant.pipeline.calls import Calls
+from penchant.pipeline.indexed import LARGE
 from penchant.pipeline.lane import Generator
 from penchant.pipeline.policy import PolicySettings
+from penchant.pipeline.reasons import BySample, ByScores
 from penchant.pipeline.recommender import Recommender, Rung
 
 KIND = "release"
@@ -115,15 +117,18 @@ class Release:
             found.append(Rung("co-view", {TOGETHER: 1.0}))
         return [*found, Rung(self.settings.fallback, {self.settings.fallback: 1.0})]
 
-    def recommender(self, *, live: Mapping[str, Generator] | None = None, calls: Calls | None = None) -> Recommender:
+    def recommender(
+        self, *, live: Mapping[str, Generator] | None = None, instead: Mapping[str, Generator] | None = None, calls: Calls | None = None
+    ) -> Recommender:
         """The composed system of this release.
 
         Args:
             live: Further generators by name, of what happens at present. They join the first two rungs, and what
                 newcomers see, with ``LIVE_WEIGHT``.
+            instead: Generators that take the places of models of these names.
             calls: How generators are called, ``live`` ones too; one by one by default.
         """
-        models: dict[str, Generator] = {**self.models, **(live or {})}
+        models: dict[str, Generator] = {**self.models, **(live or {}), **(instead or {})}
         present = dict.fromkeys(live or {}, LIVE_WEIGHT)
         first, second, *others = self.rungs()
         return Recommender(
@@ -132,7 +137,7 @@ class Release:
             rungs=[*(Rung(rung.name, {**rung.generators, **present}) for rung in (first, second)), *others],
             newcomers={self.settings.fallback: 1.0, **present},
             last=self.settings.fallback,
-            explainer=cast(Scorer, self.models["tandem-dense"]),
+            explainer=BySample(self.tandem) if len(self.space.catalog) > LARGE else ByScores(self.tandem),
             policy=self.settings.policy,
             blocked=self.blocked,
             calls=calls,

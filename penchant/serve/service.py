@@ -12,10 +12,13 @@ from penchant.core.errors import require
 from penchant.core.settings import Settings
 from penchant.data.histories import Histories
 from penchant.items.item_space import TEXT
+from penchant.models.retrieval.content import ContentNeighbours
 from penchant.pipeline.calls import AtOnce
+from penchant.pipeline.indexed import LARGE, IndexedContent
 from penchant.pipeline.lane import Generator
 from penchant.pipeline.recommender import Recommender
 from penchant.pipeline.release import Release
+from penchant.search.approximate import IVFPQIndex
 from penchant.search.hybrid import HybridSearch
 from penchant.search.vector import VectorIndex
 from penchant.serve.cards import Cards
@@ -94,12 +97,18 @@ class Service:
         live: dict[str, Generator] = {}
         if backend.store is not None:
             live = {"together": Together(backend.store, catalog), "trending": Trending(backend.store, catalog)}
-        calls = AtOnce({**release.models, **live}, most=settings.batch, wait_seconds=settings.batch_wait_ms / 1e3)
+        instead: dict[str, Generator] = {}
+        content = release.models.get(ContentNeighbours.KIND)
+        if isinstance(content, ContentNeighbours) and content.num_items > LARGE:
+            index = IVFPQIndex()
+            index.add(content.vectors.numpy()[1:])
+            instead["content"] = IndexedContent(content, index)
+        calls = AtOnce({**release.models, **live, **instead}, most=settings.batch, wait_seconds=settings.batch_wait_ms / 1e3)
         service = cls(
             release=release,
             backend=backend,
             state=LiveState(catalog, release.users, release.histories, backend.events),
-            recommender=release.recommender(live=live, calls=calls),
+            recommender=release.recommender(live=live, instead=instead, calls=calls),
             calls=calls,
             search=HybridSearch(release.space, release.encoder),
             vectors=VectorIndex(release.space.vectors[TEXT]),

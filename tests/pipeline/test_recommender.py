@@ -13,7 +13,7 @@ from penchant.contracts import TopK
 from penchant.core.errors import InputError, TrainingError, UnknownIdError
 from penchant.data.catalog import Catalog
 from penchant.data.histories import Histories
-from penchant.pipeline.reasons import reasons, score_drops
+from penchant.pipeline.reasons import ByScores, reasons, score_drops
 from penchant.pipeline.recommender import Recommender, Rung
 from tests.contracts.planted import CASES, EVERYBODYS, NUM_ITEMS, sasrec
 
@@ -26,7 +26,12 @@ CATALOG = Catalog(
 
 def composed(models: dict[str, Any], generators: dict[str, float]) -> Recommender:
     return Recommender(
-        CATALOG, models, rungs=[Rung("all", generators)], newcomers={"popularity": 1.0}, last="popularity", explainer=models["sasrec"]
+        CATALOG,
+        models,
+        rungs=[Rung("all", generators)],
+        newcomers={"popularity": 1.0},
+        last="popularity",
+        explainer=ByScores(models["sasrec"]),
     )
 
 
@@ -81,10 +86,10 @@ def test_bad_requests_say_why() -> None:
 
 def test_the_reason_is_the_event_without_which_the_score_falls_most() -> None:
     history = Histories.of([[25, 3, 7]], actions=[[2, 9, 10]])
-    past, drops = score_drops(sasrec(0), history, np.array([8]))
+    past, drops = score_drops(ByScores(sasrec(0)), history, np.array([8]))
     assert past.tolist() == [7, 3, 25]
     assert past[int(np.argmax(drops[:, 0]))] == 7
-    why = reasons(sasrec(0), CATALOG, history, np.array([8]))[0]
+    why = reasons(ByScores(sasrec(0)), CATALOG, history, np.array([8]))[0]
     assert why.kind == "event"
     assert why.because[0] == 7
     assert why.text.startswith("Because you liked Thing 7")

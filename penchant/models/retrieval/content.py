@@ -38,14 +38,18 @@ class ContentNeighbours:
         self.recent, self.halving = recent, halving
         self.num_items = len(vectors) - 1
 
-    def score(self, histories: Histories) -> Tensor:
-        """float32[B, N + 1]; an empty history scores 0 everywhere."""
+    def profile(self, histories: Histories) -> Tensor:
+        """float32[B, D], unit vectors of what was done lately; zeros for an empty history."""
         newest = histories.last(self.recent)
         age = newest.lengths[newest.rows] - 1 - newest.places
         weights = torch.from_numpy(0.5 ** (age / self.halving)).float()
         profile = torch.zeros(len(histories), self.vectors.shape[1])
         profile.index_add_(0, torch.from_numpy(newest.rows), self.vectors[torch.from_numpy(newest.items).long()] * weights[:, None])
-        scores = torch.nn.functional.normalize(profile, dim=1) @ self.vectors.T
+        return torch.nn.functional.normalize(profile, dim=1)
+
+    def score(self, histories: Histories) -> Tensor:
+        """float32[B, N + 1]; an empty history scores 0 everywhere."""
+        scores = self.profile(histories) @ self.vectors.T
         scores[:, 0] = -torch.inf
         return scores
 

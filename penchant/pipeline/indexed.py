@@ -1,0 +1,54 @@
+"""Content neighbours of a large catalogue, by an index instead of by looking at every vector.
+
+Letters: B rows, k places, N items.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+import torch
+
+from penchant.contracts import TopK
+from penchant.data.histories import Histories
+from penchant.models.retrieval.content import ContentNeighbours
+from penchant.ranking import check_request
+from penchant.search.approximate import ItemIndex
+
+#: From how many items on an index is worth its making and its misses.
+LARGE = 50_000
+
+
+class IndexedContent:
+    """See ``ContentNeighbours``; what the index misses is not named.
+
+    Args:
+        exact: Makes the profiles, and answers where so much is excluded that the index finds too little.
+        index: Over its N vectors, in code order.
+    """
+
+    def __init__(self, exact: ContentNeighbours, index: ItemIndex) -> None:
+        self.exact, self.index, self.num_items = exact, index, exact.num_items
+
+    def recommend(self, histories: Histories, k: int, *, exclude: Histories | None = None) -> TopK:
+        """The k nearest items a row that the index finds.
+
+        Raises:
+            InputError: See ``Retriever``.
+        """
+        check_request(histories, k, self.num_items, exclude)
+        with torch.no_grad():
+            profiles = self.exact.profile(histories).numpy()
+        # Of what a row excludes only a little is near its newest items; where it is more, the exact model answers.
+        found = self.index.search(profiles, min(2 * k, self.num_items))
+        lists = TopK(np.zeros((len(histories), k), np.int32), np.full((len(histories), k), -np.inf, np.float32))
+        for row in range(len(histories)):
+            items, scores = found.items[row], found.scores[row]
+            open_items = (items > 0) if exclude is None else (items > 0) & ~np.isin(items, exclude.row(row))
+            best = np.flatnonzero(open_items)[:k]
+            if len(best) < k:
+                one = np.array([row])
+                exact = self.exact.recommend(histories.take(one), k, exclude=None if exclude is None else exclude.take(one))
+                lists.items[row], lists.scores[row] = exact.items[0], exact.scores[0]
+            else:
+                lists.items[row], lists.scores[row] = items[best], scores[best]
+        return lists
