@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
@@ -24,6 +23,7 @@ from penchant.serve.service import Backend, ServeSettings, Service
 from penchant.serve.stores import StateStore
 from penchant.serve.telemetry import Telemetry
 
+_THREADS = 32  # requests that are worked on at once; others wait
 _SMALL = 1024  # bytes of an answer that is not worth packing
 
 
@@ -35,7 +35,7 @@ def create_app(
     With a ``store`` a worker follows the log as long as the application runs: trends, what goes together, and interests of
     the present. Unless ``follow`` is off: then it is left to workers elsewhere.
 
-    Model calls run in threads, a few for each core: more would only make all of them late.
+    Requests run in threads, which mostly wait for the lanes of the models.
     """
     backend = Backend.of(log, store, settings)
     service = Service.of(release, backend)
@@ -44,7 +44,7 @@ def create_app(
 
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
-        to_thread.current_default_thread_limiter().total_tokens = 4 + 2 * (os.cpu_count() or 1)
+        to_thread.current_default_thread_limiter().total_tokens = _THREADS
         if follow and backend.near_line is not None:
             backend.near_line.start()
         yield

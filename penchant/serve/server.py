@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import errno
+import gc
 import os
 import signal
 import socket
+import sys
 import threading
 from contextlib import suppress
 from pathlib import Path
@@ -21,6 +23,7 @@ from penchant.serve.backends import opened
 from penchant.serve.near_line import NearLine
 from penchant.serve.service import ServeSettings
 
+_TURN = 0.0005  # seconds
 _PATIENCE = 5  # seconds that running requests have at the end
 
 
@@ -57,7 +60,12 @@ def serve(
     with opened(data_dir, redis=redis, kafka=kafka) as (log, store):
         # One history at a time is too little work to share among cores; requests share them instead.
         torch.set_num_threads(1)
+        # A thread that comes back from a matrix product waits this long for one that runs Python: the default is 5 ms each time.
+        sys.setswitchinterval(_TURN)
         app = create_app(release, log=log, store=store, settings=settings, follow=follow)
+        # What was loaded stays: the collector need not look through it again and again while requests wait.
+        gc.collect()
+        gc.freeze()
         with bound(host, port) as listener, suppress(KeyboardInterrupt):  # uvicorn has ended all requests before it passes this on
             found = listener.getsockname()[1]
             config = uvicorn.Config(app, log_level="warning", access_log=False, server_header=False, timeout_graceful_shutdown=_PATIENCE)

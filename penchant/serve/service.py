@@ -148,3 +148,11 @@ async def _request_id(request: Request) -> str:
 
 
 RequestId = Annotated[str, Depends(_request_id)]
+
+
+async def _arrived(request: Request) -> float:
+    return request.state.arrived
+
+
+#: When a request came, by ``time.perf_counter``: before it waited for a thread.
+Arrived = Annotated[float, Depends(_arrived)]

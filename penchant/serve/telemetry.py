@@ -51,7 +51,8 @@ class Telemetry:
             return
         started, status = time.perf_counter(), 0
         given = Headers(scope=scope).get("x-request-id", "")
-        scope.setdefault("state", {})["request_id"] = request_id = given if _ID.fullmatch(given) else uuid.uuid4().hex
+        request_id = given if _ID.fullmatch(given) else uuid.uuid4().hex
+        scope.setdefault("state", {}).update(request_id=request_id, arrived=started)
 
         async def marked(message: Message) -> None:
             nonlocal status

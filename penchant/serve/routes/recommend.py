@@ -15,14 +15,14 @@ from penchant.serve.cards import Cards
 from penchant.serve.refusals import refusals
 from penchant.serve.requests import PastEvent, RecommendIn, SearchIn
 from penchant.serve.routes.base import router
-from penchant.serve.service import Held, RequestId, Service
+from penchant.serve.service import Arrived, Held, RequestId, Service
 from penchant.serve.state import Past, Person
 
 routes = router("lists")
 
 
 @routes.post("/recommend", responses=refusals(404))
-def recommend(asked: RecommendIn, service: Held, request_id: RequestId) -> RecommendOut:
+def recommend(asked: RecommendIn, service: Held, request_id: RequestId, arrived: Arrived) -> RecommendOut:
     """Recommend for a user, for any history that is passed along, or for nobody in particular."""
     started = time.perf_counter()
     person, unread = _person(asked, service)
@@ -34,7 +34,7 @@ def recommend(asked: RecommendIn, service: Held, request_id: RequestId) -> Recom
         model=asked.model,
         exclude_seen=asked.exclude_seen,
         hidden=() if person is None else person.hidden,
-        seconds=None if allowed is None else max(allowed / 1e3 - (read - started), 0.0),
+        seconds=None if allowed is None else max(allowed / 1e3 - (read - arrived), 0.0),
     )
     missing = [*unread, *found.missing]
     service.metrics.rungs.labels(found.rung).inc()
@@ -52,7 +52,13 @@ def recommend(asked: RecommendIn, service: Held, request_id: RequestId) -> Recom
         items=items,
         rung=found.rung,
         parts=Parts(used=list(found.used), missing=missing),
-        milliseconds={"history": (read - started) * 1e3, **stages, "cards": (ended - ranked) * 1e3, "total": (ended - started) * 1e3},
+        milliseconds={
+            "waiting": (started - arrived) * 1e3,
+            "history": (read - started) * 1e3,
+            **stages,
+            "cards": (ended - ranked) * 1e3,
+            "total": (ended - arrived) * 1e3,
+        },
         trace=_trace(found, service.cards) if asked.trace else None,
     )
 
