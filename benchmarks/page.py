@@ -20,6 +20,7 @@ TITLES = {  # also the order; a file not named here comes last, under its own na
     "generative": "Generative retrieval",
     "decoders": "Encoder-decoder, decoder-only, one token an item",
     "quantisers": "Semantic IDs",
+    "serving": "The online platform",
     "scaling": "More data",
     "indexes": "Nearest neighbours",
     "loading": "Loading",
@@ -52,6 +53,12 @@ INTRODUCTIONS = {
         "own, vectors and libraries included. The peer has as many codes of the same meaning: FAISS' residual quantiser with a beam of 1, "
         "which learns from no more rows than ours. The error is the mean squared distance of a unit vector to what its codes give back; an "
         "item collides if another has all its codes."
+    ),
+    "serving": (
+        "The Complete Journey: 92,331 products, households of the release asking for lists of 20 with "
+        "reasons, at random moments of a given rate (an open loop: times count from when a request should have left), for 20 seconds each. "
+        "Beside them 50 requests a second log 4 purchases each, which a worker in the server follows. Server and load generator share two "
+        "cores. A list has a deadline only where it says so; then late generators are left out, and lists are made in a quicker way."
     ),
     "profile": (
         "Processor time of one thread, so that other work on the machine counts for little. A share is of the whole step. The "

@@ -86,6 +86,7 @@ def serve_release(
     kafka: KafkaOption = None,
     follow: Annotated[bool, typer.Option("--follow/--no-follow", help="Run a near-line worker in the server, too.")] = True,
     deadline_ms: Annotated[float, typer.Option("--deadline-ms", min=0, help="That a list may take; 0: as long as it takes.")] = 0.0,
+    most_running: Annotated[int, typer.Option("--most-running", min=1, help="Requests under way; more are refused with 503.")] = 128,
     batch: Annotated[int, typer.Option("--batch", min=1, help="Requests that one model call answers, at most.")] = 32,
 ) -> None:
     """Serve a release: the page at /, the API under /v1.
@@ -93,7 +94,7 @@ def serve_release(
     Examples: `penchant serve --release runs/ml-100k/release` ·
     `penchant serve --redis redis://localhost:6379/0 --kafka localhost:9092 --no-follow`
     """
-    settings = ServeSettings(deadline_ms=deadline_ms or None, batch=batch)
+    settings = ServeSettings(deadline_ms=deadline_ms or None, most_running=most_running, batch=batch)
     where = state or release.parent / "state"
     serve(release, host=host, port=port, data_dir=where, redis=redis, kafka=kafka, follow=follow, settings=settings)
 
@@ -104,12 +105,15 @@ def worker(
     redis: RedisOption = None,
     kafka: KafkaOption = None,
     partition: Annotated[list[int] | None, typer.Option("--partition", help="Follow this one; repeat for several. Default: all.")] = None,
+    replay: Annotated[
+        bool, typer.Option("--replay", help="Make everything anew from the beginning of the log; end other workers first.")
+    ] = False,
 ) -> None:
     """Follow the event log and keep users' state, trends and what goes together up to date.
 
     Example: `penchant worker --redis redis://localhost:6379/0 --kafka localhost:9092 --partition 0 --partition 1`
     """
-    work(release, data_dir=state or release.parent / "state", redis=redis, kafka=kafka, partitions=partition)
+    work(release, data_dir=state or release.parent / "state", redis=redis, kafka=kafka, partitions=partition, replay=replay)
 
 
 def start(release: Path, *, state: Path, host: str = "127.0.0.1", port: int = 8000) -> None:

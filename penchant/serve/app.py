@@ -20,6 +20,7 @@ from penchant.serve.events import EventLog
 from penchant.serve.refusals import add_handlers
 from penchant.serve.routes import beam, catalogue, events, recommend, report, trends, users
 from penchant.serve.service import Backend, ServeSettings, Service
+from penchant.serve.shed import Shed
 from penchant.serve.stores import StateStore
 from penchant.serve.telemetry import Telemetry
 
@@ -77,6 +78,7 @@ def create_app(
     app.add_route("/metrics", metrics, methods=["GET"], include_in_schema=False)
     app.mount("/console", console)
     app.add_middleware(BodyLimit)
+    app.add_middleware(Shed, most=backend.settings.most_running, refused=backend.metrics.shed)
     app.add_middleware(GZipMiddleware, minimum_size=_SMALL, compresslevel=5)
     app.add_middleware(Telemetry, metrics=backend.metrics)
     return app

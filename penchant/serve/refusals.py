@@ -21,7 +21,7 @@ REFUSALS: dict[int | str, dict[str, Any]] = {
     404: {"model": ErrorAnswer, "description": "There is nothing by this id or address."},
     413: {"model": ErrorAnswer, "description": "The body is too large."},
     422: {"model": ErrorAnswer, "description": "A value breaks a rule."},
-    503: {"model": ErrorAnswer, "description": "The event log or the disk is not available."},
+    503: {"model": ErrorAnswer, "description": "The event log or the disk is not available, or too many requests are under way."},
 }
 _SHOWN = 80  # characters of a value that are given back
 _REMEDIES = {  # by the type of a validation error; {limits} are those of the field

@@ -74,7 +74,13 @@ def serve(
 
 
 def work(
-    release_folder: Path, *, data_dir: Path, redis: str | None = None, kafka: str | None = None, partitions: list[int] | None = None
+    release_folder: Path,
+    *,
+    data_dir: Path,
+    redis: str | None = None,
+    kafka: str | None = None,
+    partitions: list[int] | None = None,
+    replay: bool = False,
 ) -> None:
     """Run a near-line worker alone, until Ctrl-C or a termination signal.
 
@@ -82,10 +88,12 @@ def work(
         release_folder: Gives the categories that interests are counted by.
         data_dir, redis, kafka: See ``serve``.
         partitions: Of the log that it follows; all by default.
+        replay: Forget what follows from these, and read them from their beginning.
 
     Raises:
         ArtifactError, StorageError, InputError: See ``serve``.
     """
+    require(not (replay and partitions), f"partitions {partitions}", "all of them are replayed at once", "leave --partition out")
     with stage(f"Loading {release_folder}"):
         catalog = load_release(Path(release_folder)).space.catalog
     with opened(data_dir, redis=redis, kafka=kafka) as (log, store):
@@ -94,6 +102,9 @@ def work(
         require(not unknown, f"partitions {unknown}", f"the log has {len(there)}, from 0", "pass some of these")
         near_line = NearLine(log, store, partitions=partitions)
         near_line.know(catalog)
+        if replay:
+            with stage("Forgetting what follows from the log"):
+                near_line.worker.replay()
         stop = threading.Event()
         for ending in (signal.SIGINT, signal.SIGTERM):
             signal.signal(ending, lambda *_: stop.set())

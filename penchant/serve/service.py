@@ -36,6 +36,7 @@ class ServeSettings(Settings):
     """How a server answers."""
 
     deadline_ms: float | None = Field(default=None, gt=0, description="that a list may take; None: as long as it takes")
+    most_running: int = Field(default=128, ge=1, description="requests of the API under way; more are refused")
     batch: int = Field(default=32, ge=1, description="rows of a model call, at most")
     batch_wait_ms: float = Field(default=0.0, ge=0, description="that the first row of a batch waits for others")
 

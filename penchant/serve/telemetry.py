@@ -33,6 +33,7 @@ class Metrics:
         self.registry = to = CollectorRegistry()
         self.requests = Counter("penchant_requests_total", "HTTP requests.", ["method", "route", "status"], registry=to)
         self.seconds = Histogram("penchant_request_seconds", "Time to the end of an answer.", ["route"], buckets=_SECONDS, registry=to)
+        self.shed = Counter("penchant_requests_shed_total", "Requests refused because too many were under way.", registry=to)
         self.running = Gauge("penchant_requests_running", "Requests being answered.", registry=to)
         self.events = Counter("penchant_events_total", "Events sent to the log.", ["outcome"], registry=to)
         self.rungs = Counter("penchant_lists_total", "Lists, by the way they were made.", ["rung"], registry=to)

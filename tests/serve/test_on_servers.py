@@ -18,6 +18,10 @@ import pytest
 
 from penchant.core.errors import InputError, StorageError
 from penchant.serve.backends import opened
+from penchant.serve.events import LiveEvent
+from penchant.serve.server import work
+from penchant.serve.stores import Write, user_key
+from penchant.users.state import UserState
 from tests.servers import free_port, kafka_broker, redis_server
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -98,3 +102,27 @@ def test_a_file_log_may_go_with_a_store_on_redis(tmp_path: Path) -> None:
     with redis_server(tmp_path) as port, opened(tmp_path, redis=f"redis://127.0.0.1:{port}/0") as (log, store):
         assert log.end() == {0: 1}
         assert store.positions() == {}
+
+
+def test_a_worker_makes_all_anew_from_the_log(tiny_release_folder: Path, tmp_path: Path) -> None:
+    with opened(tmp_path) as (log, store):
+        log.append([LiveEvent(f"e{n}", "ann", "i3", "view", 1_000 + n) for n in range(5)])
+        spoilt = {user_key("ann"): Write(UserState().to_bytes()), user_key("gone"): Write(UserState().to_bytes())}
+        assert store.put(spoilt, after={0: 6})
+    places = ["--release", str(tiny_release_folder), "--state", str(tmp_path)]
+    with penchant("worker", *places, "--replay", until="follows 1 of 1 partitions"), opened(tmp_path) as (log, store):
+        for _ in range(200):
+            if store.positions() == log.end() and store.get([user_key("gone")]) == [None]:
+                break
+            time.sleep(0.05)
+        ann, gone = store.get([user_key("ann"), user_key("gone")])
+        assert gone is None
+        assert ann is not None
+        assert UserState.from_bytes(ann.value).total == 5
+
+
+def test_a_part_of_the_log_is_not_replayed_alone(tiny_release_folder: Path, tmp_path: Path) -> None:
+    with pytest.raises(InputError, match="leave --partition out"):
+        work(tiny_release_folder, data_dir=tmp_path, partitions=[0], replay=True)
+    with pytest.raises(InputError, match=r"partitions \[7\]: the log has 1"):
+        work(tiny_release_folder, data_dir=tmp_path, partitions=[7])
