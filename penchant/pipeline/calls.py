@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Mapping, Sequence
-from concurrent.futures import CancelledError, Future
+from concurrent.futures import CancelledError
 from concurrent.futures import TimeoutError as Late
 from dataclasses import dataclass, field
 from typing import Protocol
@@ -12,9 +12,10 @@ from typing import Protocol
 from penchant.contracts import TopK
 from penchant.core.errors import PenchantError
 from penchant.data.histories import Histories
-from penchant.pipeline.lane import Generator, Lane
+from penchant.pipeline.lane import Asked, Generator, Lane
 
 FAILED, LATE, BUSY = "failed", "late", "resting or too busy"
+_LEAST = 0.001  # seconds in which nobody answers: nobody is asked
 
 
 @dataclass
@@ -94,19 +95,22 @@ class AtOnce:
     def call(self, names: Sequence[str], row: Histories, k: int, exclude: Histories, seconds: float | None = None) -> Answered:
         """See ``Calls``."""
         started, answered = time.perf_counter(), Answered()
-        running: dict[str, Future[TopK]] = {}
+        if seconds is not None and seconds < _LEAST:
+            answered.missing = dict.fromkeys(names, LATE)
+            return answered
+        running: dict[str, Asked] = {}
         for name in names:
-            answer = self.lanes[name].ask(row, k, exclude)
-            if answer is None:
+            asked = self.lanes[name].ask(row, k, exclude)
+            if asked is None:
                 answered.missing[name] = BUSY
             else:
-                running[name] = answer
-        for name, answer in running.items():
+                running[name] = asked
+        for name, asked in running.items():
             left = None if seconds is None else max(started + seconds - time.perf_counter(), 0.0)
             try:
-                answered.lists[name] = answer.result(left)
+                answered.lists[name] = asked.answer.result(left)
             except (Late, CancelledError):
-                self.lanes[name].give_up(answer)
+                self.lanes[name].give_up(asked)
                 answered.missing[name] = LATE
             except Exception:  # of whatever kind: the lane has counted it
                 answered.missing[name] = FAILED

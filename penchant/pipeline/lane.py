@@ -70,9 +70,10 @@ class Lane:
         self._waiting: queue.Queue[Asked | None] = queue.Queue(waiting)
         self._thread: threading.Thread | None = None
         self._lock = threading.Lock()
+        self._answered = time.perf_counter()
 
-    def ask(self, row: Histories, k: int, exclude: Histories) -> Future[TopK] | None:
-        """The list of one row, in time; None where too many wait already or the generator rests."""
+    def ask(self, row: Histories, k: int, exclude: Histories) -> Asked | None:
+        """A row that waits for its answer; None where too many wait already or the generator rests."""
         if not self.breaker.passes():
             return None
         asked = Asked(row, k, exclude, Future(), time.perf_counter())
@@ -86,12 +87,17 @@ class Lane:
                 self._waiting.put_nowait(asked)
             except queue.Full:
                 return None
-        return asked.answer
+        return asked
 
-    def give_up(self, answer: Future[TopK]) -> None:
-        """Nobody waits for it any more: it is not begun if it waits still, and counts as a failure."""
-        answer.cancel()
-        self.breaker.failed()
+    def give_up(self, asked: Asked) -> None:
+        """Nobody waits for it any more: it is not begun if it waits still.
+
+        It counts as a failure where nothing was answered since it came: then the generator hangs. Where others were
+        answered, there were too many of them, and a rest would help nobody.
+        """
+        asked.answer.cancel()
+        if self._answered < asked.since:
+            self.breaker.failed()
 
     def close(self) -> None:
         """End the thread after what waits already. The next question begins another one."""
@@ -143,7 +149,7 @@ class Lane:
             return
         self.breaker.succeeded()
         self.batches, self.rows = self.batches + 1, self.rows + len(batch)
-        now = time.perf_counter()
+        self._answered = now = time.perf_counter()
         for place, asked in enumerate(batch):
             self.pace.took(now - asked.since)
             asked.answer.set_result(TopK(found.items[place : place + 1, : asked.k], found.scores[place : place + 1, : asked.k]))

@@ -202,7 +202,7 @@ class Recommender:
             return rung.name, rung.generators, answered
         last = OneByOne(self.models).call([self.last], row, pool, exclude)
         answered.lists |= last.lists
-        answered.missing |= last.missing
+        answered.missing = {name: why for name, why in answered.missing.items() if name not in last.lists} | last.missing
         return self.last, {self.last: 1.0}, answered
 
     def _rung(self, seconds: float | None) -> Rung:

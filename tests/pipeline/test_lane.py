@@ -62,7 +62,7 @@ def test_what_gathers_while_the_generator_works_is_one_call() -> None:
         held(echo, made)
         answers = [made.ask(Histories.of([[code]]), k, NOTHING) for code, k in ((5, 1), (6, 3), (7, 2))]
         echo.go.set()
-        found = [answer.result(20).items.tolist() for answer in answers if answer is not None]
+        found = [asked.answer.result(20).items.tolist() for asked in answers if asked is not None]
     assert found == [[[5]], [[6, 6, 6]], [[7, 7]]]
     assert echo.sizes == [1, 3]
 
@@ -73,7 +73,7 @@ def test_a_batch_has_its_limit() -> None:
         held(echo, made)
         answers = [made.ask(Histories.of([[code]]), 1, NOTHING) for code in (5, 6, 7)]
         echo.go.set()
-        assert [answer.result(20).items.item() for answer in answers if answer is not None] == [5, 6, 7]
+        assert [asked.answer.result(20).items.item() for asked in answers if asked is not None] == [5, 6, 7]
     assert echo.sizes == [1, 2, 1]
 
 
@@ -81,11 +81,11 @@ def test_the_first_waits_for_others_no_longer_than_it_was_told() -> None:
     echo = Echo()
     with lane(echo, most=3, wait_seconds=20.0) as made:
         answers = [made.ask(Histories.of([[code]]), 1, NOTHING) for code in (5, 6, 7)]
-        assert [answer.result(10).items.item() for answer in answers if answer is not None] == [5, 6, 7], "a full batch waits no more"
+        assert [asked.answer.result(10).items.item() for asked in answers if asked is not None] == [5, 6, 7], "a full batch waits no more"
     with lane(echo, most=3, wait_seconds=0.05) as made:
-        answer = made.ask(Histories.of([[5]]), 1, NOTHING)
-        assert answer is not None
-        assert answer.result(10).items.item() == 5
+        asked = made.ask(Histories.of([[5]]), 1, NOTHING)
+        assert asked is not None
+        assert asked.answer.result(10).items.item() == 5
     assert echo.sizes == [3, 1]
 
 
@@ -95,7 +95,7 @@ def test_a_row_that_fails_fails_alone() -> None:
         held(echo, made)
         answers = [made.ask(Histories.of([[code]]), 1, NOTHING) for code in (5, 6, 7)]
         echo.go.set()
-        good, bad, other = (answer for answer in answers if answer is not None)
+        good, bad, other = (asked.answer for asked in answers if asked is not None)
         assert (good.result(20).items.item(), other.result(20).items.item()) == (5, 7)
         with pytest.raises(TrainingError, match="this row breaks me"):
             bad.result(20)
@@ -108,7 +108,7 @@ def test_too_many_are_refused_at_once() -> None:
         answers = [made.ask(Histories.of([[5]]), 1, NOTHING) for _ in range(3)]
         assert answers[2] is None
         echo.go.set()
-        assert all(answer.result(20) for answer in answers if answer is not None)
+        assert all(asked.answer.result(20) for asked in answers if asked is not None)
 
 
 def test_a_lane_ends_and_begins_again_when_it_is_asked() -> None:
@@ -118,13 +118,13 @@ def test_a_lane_ends_and_begins_again_when_it_is_asked() -> None:
         thread = made._thread
         made.close()
         assert first is not None
-        assert first.result(20).items.item() == 5, "what waited is answered"
+        assert first.answer.result(20).items.item() == 5, "what waited is answered"
         assert thread is not None
         thread.join(10)
         assert not thread.is_alive()
         again = made.ask(row, 1, NOTHING)
         assert again is not None
-        assert again.result(20).items.item() == 5
+        assert again.answer.result(20).items.item() == 5
 
 
 @pytest.mark.parametrize(("settings", "told"), [({"most": 0}, "most=0"), ({"wait_seconds": -1.0}, "wait_seconds=-1")])
@@ -176,6 +176,26 @@ def test_what_is_late_fails_or_rests_is_missing_with_its_reason() -> None:
     assert calls.call(["hung"], row, 1, NOTHING, seconds=20).missing == {}
     assert hung.sizes[0] == 1, "a row that nobody waits for is not begun"
     assert len(hung.sizes) == 2
+    calls.close()
+
+
+def test_who_is_too_busy_does_not_rest_and_without_time_nobody_is_asked() -> None:
+    echo = Echo()
+    calls = AtOnce({"echo": echo})
+    calls.lanes["echo"].breaker = Breaker(failures=1, rest_seconds=60)
+    row = Histories.of([[5]])
+    for _ in range(3):
+        assert calls.call(["echo"], row, 1, NOTHING, seconds=0.0).missing == {"echo": LATE}
+    assert echo.sizes == []
+    held(echo, calls.lanes["echo"])
+    waiting = calls.lanes["echo"].ask(row, 1, NOTHING)
+    late = calls.lanes["echo"].ask(row, 1, NOTHING)
+    assert waiting is not None
+    assert late is not None
+    echo.go.set()
+    assert waiting.answer.result(20).items.item() == 5
+    calls.lanes["echo"].give_up(late)
+    assert not calls.lanes["echo"].breaker.resting, "others were answered meanwhile"
     calls.close()
 
 
