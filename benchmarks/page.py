@@ -56,7 +56,7 @@ INTRODUCTIONS = {
     ),
     "serving": (
         "The Complete Journey: 92,331 products, households of the release asking for lists of 20 with "
-        "reasons, at random moments of a given rate (an open loop: times count from when a request should have left), for 20 seconds each. "
+        "reasons, at random moments of a given rate (an open loop: times count from when a request should have left), for 12 seconds each. "
         "Beside them 50 requests a second log 4 purchases each, which a worker in the server follows. Server and load generator share two "
         "cores. A list has a deadline only where it says so; then late generators are left out, and lists are made in a quicker way."
     ),
