@@ -1,6 +1,7 @@
 """Run every benchmark, or those named: python -m benchmarks [loading ranking training profile scaling indexes generative ...].
 
-Afterwards ``python -m benchmarks.page`` renews the page. Other libraries are measured apart: ``python -m benchmarks.peers``.
+Afterwards ``python -m benchmarks.page`` renews the page. Measured apart: other libraries (``python -m benchmarks.peers``) and the online
+platform, which needs a release of its own (``python -m benchmarks.serving``).
 """
 
 from __future__ import annotations
