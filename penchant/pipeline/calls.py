@@ -114,7 +114,7 @@ class AtOnce:
                 answered.missing[name] = LATE
             except Exception:  # of whatever kind: the lane has counted it
                 answered.missing[name] = FAILED
-            answered.milliseconds[name] = (time.perf_counter() - started) * 1e3
+            answered.milliseconds[name] = ((asked.done or time.perf_counter()) - asked.since) * 1e3
         return answered
 
     def expected(self, name: str) -> float:

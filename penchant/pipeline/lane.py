@@ -31,7 +31,7 @@ class Generator(Protocol):
         ...
 
 
-@dataclass(frozen=True)
+@dataclass
 class Asked:
     """One row that waits.
 
@@ -39,6 +39,7 @@ class Asked:
         row: One history.
         exclude: One row of items that must not be named.
         since: When it came, by ``time.perf_counter``.
+        done: When it was answered, by the same clock; None until then.
     """
 
     row: Histories
@@ -46,6 +47,7 @@ class Asked:
     exclude: Histories
     answer: Future[TopK]
     since: float
+    done: float | None = None
 
 
 class Lane:
@@ -56,7 +58,7 @@ class Lane:
         most: B at most.
         wait_seconds: How long the first of a batch waits for others; 0 for not at all.
         waiting: Requests that may wait; more are refused at once, as they would come too late.
-        breaker: Opened by failures and by requests that were given up.
+        breaker: Opened by failures, and by requests that were given up while nothing was answered.
     """
 
     def __init__(
@@ -112,8 +114,9 @@ class Lane:
         while (first := waiting.get()) is not None:
             batch, ended = self._gathered(first, waiting)
             wanted = [asked for asked in batch if asked.answer.set_running_or_notify_cancel()]
-            if wanted:
-                self._answer(wanted)
+            for timed in (True, False):  # rows with times lose them beside rows without
+                if alike := [asked for asked in wanted if asked.row.timed is timed]:
+                    self._answer(alike)
             if ended:
                 return
 
@@ -145,6 +148,7 @@ class Lane:
                     self._answer([asked])
                 return
             self.breaker.failed()
+            batch[0].done = time.perf_counter()
             batch[0].answer.set_exception(error)
             return
         self.breaker.succeeded()
@@ -152,4 +156,5 @@ class Lane:
         self._answered = now = time.perf_counter()
         for place, asked in enumerate(batch):
             self.pace.took(now - asked.since)
+            asked.done = now
             asked.answer.set_result(TopK(found.items[place : place + 1, : asked.k], found.scores[place : place + 1, : asked.k]))

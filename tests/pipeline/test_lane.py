@@ -67,6 +67,28 @@ def test_what_gathers_while_the_generator_works_is_one_call() -> None:
     assert echo.sizes == [1, 3]
 
 
+def test_rows_with_times_and_rows_without_are_apart() -> None:
+    echo = Echo()
+    timed = Histories.of([[5]], times=[[100]])
+    with lane(echo) as made:
+        held(echo, made)
+        answers = [made.ask(row, 1, NOTHING) for row in (timed, Histories.of([[6]]), timed)]
+        echo.go.set()
+        assert [asked.answer.result(20).items.item() for asked in answers if asked is not None] == [5, 6, 5]
+    assert echo.sizes == [1, 2, 1]
+
+
+def test_each_answer_has_its_own_time() -> None:
+    slow, calls = Echo(), AtOnce({"slow": Echo(), "quick": Echo()})
+    calls.lanes["slow"].generator = slow
+    slow.go.clear()
+    threading.Timer(0.3, slow.go.set).start()
+    told = calls.call(["slow", "quick"], Histories.of([[5]]), 1, NOTHING).milliseconds
+    assert told["slow"] >= 250
+    assert told["quick"] < told["slow"]
+    calls.close()
+
+
 def test_a_batch_has_its_limit() -> None:
     echo = Echo()
     with lane(echo, most=2) as made:

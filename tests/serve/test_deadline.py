@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -17,6 +18,7 @@ from penchant.data.histories import Histories
 from penchant.pipeline.lane import Generator
 from penchant.pipeline.release import Release
 from penchant.serve.app import create_app
+from penchant.serve.service import ServeSettings
 from penchant.serve.sqlite_log import SqliteEventLog
 
 
@@ -32,19 +34,32 @@ class Held:
         return self.inner.recommend(histories, k, exclude=exclude)
 
 
-@pytest.fixture
-def held(tiny_release: Release) -> Held:
-    return Held(tiny_release.models["tandem"], len(tiny_release.space.catalog))
-
-
-@pytest.fixture
-def client(tiny_release: Release, held: Held, tmp_path: Path) -> Iterator[TestClient]:
-    log = SqliteEventLog(tmp_path / "events.sqlite")
-    release = replace(tiny_release, models={**tiny_release.models, "tandem": held})  # type: ignore[dict-item]
-    with TestClient(create_app(release, log=log)) as client:
-        yield client
+@contextmanager
+def with_held(release: Release, folder: Path, settings: ServeSettings | None = None) -> Iterator[tuple[TestClient, Held]]:
+    """A client of a server whose Tandem can be held up."""
+    held = Held(release.models["tandem"], len(release.space.catalog))
+    log = SqliteEventLog(folder / "events.sqlite")
+    slow = replace(release, models={**release.models, "tandem": held})  # type: ignore[dict-item]
+    with TestClient(create_app(slow, log=log, settings=settings)) as client:
+        yield client, held
     held.go.set()
     log.close()
+
+
+@pytest.fixture
+def both(tiny_release: Release, tmp_path: Path) -> Iterator[tuple[TestClient, Held]]:
+    with with_held(tiny_release, tmp_path) as found:
+        yield found
+
+
+@pytest.fixture
+def client(both: tuple[TestClient, Held]) -> TestClient:
+    return both[0]
+
+
+@pytest.fixture
+def held(both: tuple[TestClient, Held]) -> Held:
+    return both[1]
 
 
 def ask(client: TestClient, **asked: Any) -> dict[str, Any]:

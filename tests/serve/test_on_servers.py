@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import json
 import os
 import re
 import signal
 import subprocess
 import sys
 import time
-import urllib.request
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -22,6 +20,7 @@ from penchant.serve.events import LiveEvent
 from penchant.serve.server import work
 from penchant.serve.stores import Write, user_key
 from penchant.users.state import UserState
+from tests.serve.test_server import ask
 from tests.servers import free_port, kafka_broker, redis_server
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -48,13 +47,6 @@ def penchant(*arguments: str, until: str) -> Iterator[tuple[subprocess.Popen[str
     finally:
         process.kill()
         process.communicate()
-
-
-def ask(address: str, body: object = None) -> dict:
-    data = None if body is None else json.dumps(body).encode()
-    request = urllib.request.Request(address, data, {"content-type": "application/json"})
-    with urllib.request.urlopen(request, timeout=30) as answer:
-        return json.load(answer)
 
 
 def test_an_event_travels_through_broker_worker_and_store_to_the_next_list(tiny_release_folder: Path, tmp_path: Path) -> None:
