@@ -43,9 +43,10 @@ def test_a_short_index_finds_most_of_them() -> None:
 
 def test_where_much_is_excluded_the_exact_model_answers() -> None:
     exact, indexed = made(FlatIndex(), items=100)
-    nearest = exact.recommend(HISTORIES, 90)
+    histories = Histories.of([[3], [5, 90, 17]])
+    nearest = exact.recommend(histories, 90)
     exclude = Histories.of(list(nearest.items))
-    expected, found = exact.recommend(HISTORIES, 10, exclude=exclude), indexed.recommend(HISTORIES, 10, exclude=exclude)
+    expected, found = exact.recommend(histories, 10, exclude=exclude), indexed.recommend(histories, 10, exclude=exclude)
     assert found.items.tolist() == expected.items.tolist()
     assert not set(found.items[0].tolist()) & set(nearest.items[0].tolist())
 
