@@ -45,7 +45,8 @@ def serve(
         host: Address to listen at; ``0.0.0.0`` for all (the service asks for no password).
         port: 0 for any that is free.
         data_dir: Where the event log lies, and what the worker makes of it, as far as they are files.
-        redis, kafka: Servers that keep them instead, see ``penchant.serve.backends.opened``.
+        redis: Server that keeps what the worker makes instead, see ``penchant.serve.backends.opened``.
+        kafka: Brokers that keep the event log instead.
         follow: Run a near-line worker, too; not needed where ``work`` runs somewhere.
         settings: How to answer.
 
@@ -86,12 +87,16 @@ def work(
 
     Args:
         release_folder: Gives the categories that interests are counted by.
-        data_dir, redis, kafka: See ``serve``.
+        data_dir: See ``serve``; so for the next two.
+        redis: Server of the state.
+        kafka: Brokers of the log.
         partitions: Of the log that it follows; all by default.
         replay: Forget what follows from these, and read them from their beginning.
 
     Raises:
-        ArtifactError, StorageError, InputError: See ``serve``.
+        ArtifactError: See ``serve``; so for the others.
+        StorageError: A server does not answer, or the disk refused.
+        InputError: There is no such partition, or a part of the log is to be replayed.
     """
     require(not (replay and partitions), f"partitions {partitions}", "all of them are replayed at once", "leave --partition out")
     with stage(f"Loading {release_folder}"):
