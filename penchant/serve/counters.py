@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 from penchant.serve.stores import StateStore, Stored
 from penchant.users.decay import DAY, Decayed
 
+_FADED = 2.0**-40  # of one event: what is below is forgotten
 _log = logging.getLogger("penchant.serve")
 
 
@@ -66,7 +67,7 @@ class Counters:
 
 
 def totals(store: StateStore, kind: Kind, names: Sequence[str], now: int) -> list[dict[str, float]]:
-    """What each of the named counters is worth at ``now``, all partitions together.
+    """What each of the named counters is worth at ``now``, all partitions together; what has faded away is left out.
 
     Raises:
         StorageError: The store cannot be read.
@@ -79,7 +80,8 @@ def totals(store: StateStore, kind: Kind, names: Sequence[str], now: int) -> lis
         total: dict[str, float] = {}
         for one in found[place * len(partitions) : (place + 1) * len(partitions)]:
             for item, count in _counter(kind, one).as_of(now):
-                total[item] = total.get(item, 0.0) + count
+                if count > _FADED:
+                    total[item] = total.get(item, 0.0) + count
         sums.append(total)
     return sums
 

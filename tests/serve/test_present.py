@@ -65,6 +65,13 @@ def test_trends_count_what_is_newest_most(shop: Shop) -> None:
     assert named(later.recommend(nobody, 3, exclude=Histories.of([[2]]))) == ["a"]
 
 
+def test_what_was_done_years_ago_is_no_trend_and_goes_with_nothing(shop: Shop) -> None:
+    shop.happens(("u", "a", NOW), ("u", "b", NOW))
+    later = NOW + 200 * 365 * 86_400
+    assert named(Trending(shop.store, CATALOG, clock=lambda: later).recommend(Histories.of([[]]), 3)) == []
+    assert named(Together(shop.store, CATALOG, clock=lambda: later).recommend(Histories.of([[1]]), 3)) == []
+
+
 def test_a_list_of_trends_is_used_for_a_moment(shop: Shop) -> None:
     now = [float(NOW)]
     trending = Trending(shop.store, CATALOG, clock=lambda: now[0])
