@@ -15,6 +15,7 @@ from penchant.contracts import Scorer
 from penchant.core.seeds import generator
 from penchant.data.catalog import Catalog
 from penchant.data.histories import Histories
+from penchant.data.newest import newest_items
 from penchant.data.schema import ACTIONS
 from penchant.models.generative.tandem import Tandem
 
@@ -106,8 +107,7 @@ def score_drops(
     """
     history = history.last(context)
     row = history.items
-    newest, first = np.unique(row[::-1], return_index=True)
-    past = newest[np.argsort(first)][:recent]
+    past = newest_items(row, recent)
     if not len(past) or not len(items):
         return past, np.zeros((len(past), len(items)), np.float32)
     # Row 0 is the whole history, row j + 1 is without the events of past[j].

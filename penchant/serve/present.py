@@ -16,6 +16,7 @@ import numpy as np
 from penchant.contracts import TopK
 from penchant.data.catalog import Catalog
 from penchant.data.histories import Histories
+from penchant.data.newest import newest_items
 from penchant.ranking import check_request
 from penchant.serve.counters import WITH, totals, trending
 from penchant.serve.stores import StateStore
@@ -80,7 +81,7 @@ class Together:
             StorageError: The store cannot be read.
         """
         check_request(histories, k, self.num_items, exclude)
-        newest = [_newest(histories.row(row)) for row in range(len(histories))]
+        newest = [newest_items(histories.row(row), _NEWEST) for row in range(len(histories))]
         asked = np.unique(np.concatenate([*newest, np.zeros(0, np.int32)]))
         names = self.catalog.items.decode(asked)
         counts = dict(zip(asked.tolist(), totals(self.store, WITH, names, int(self._clock())), strict=True))
@@ -96,12 +97,6 @@ class Together:
         codes = self.catalog.items.encode(list(scores))
         known = codes > 0
         return codes[known], np.fromiter(scores.values(), np.float32, len(scores))[known]
-
-
-def _newest(items: np.ndarray) -> np.ndarray:
-    """The newest distinct items of a history, newest first."""
-    distinct, first = np.unique(items[::-1], return_index=True)
-    return distinct[np.argsort(first)][:_NEWEST]
 
 
 def _lists(rows: list[tuple[np.ndarray, np.ndarray]], k: int, exclude: Histories | None) -> TopK:
