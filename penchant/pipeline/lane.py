@@ -68,7 +68,7 @@ class Lane:
         require(wait_seconds >= 0, f"wait_seconds={wait_seconds:g}", "nobody waits less than no time", "pass wait_seconds>=0")
         self.generator, self.most, self.wait_seconds = generator, most, wait_seconds
         self.breaker, self.pace = breaker or Breaker(), Pace()
-        self.batches = self.rows = 0
+        self.batches = 0
         self._waiting: queue.Queue[Asked | None] = queue.Queue(waiting)
         self._thread: threading.Thread | None = None
         self._lock = threading.Lock()
@@ -152,7 +152,7 @@ class Lane:
             batch[0].answer.set_exception(error)
             return
         self.breaker.succeeded()
-        self.batches, self.rows = self.batches + 1, self.rows + len(batch)
+        self.batches += 1
         self._answered = now = time.perf_counter()
         for place, asked in enumerate(batch):
             self.pace.took(now - asked.since)
