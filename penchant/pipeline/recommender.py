@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import time
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -56,6 +57,11 @@ class Rung:
 
     name: str
     generators: Mapping[str, float]
+
+    def weighted(self, factors: Mapping[str, float]) -> Rung:
+        """The same with the weights times ``factors``, without generators whose factor is 0."""
+        weights = {name: weight * factors.get(name, 1.0) for name, weight in self.generators.items()}
+        return Rung(self.name, {name: weight for name, weight in weights.items() if weight > 0})
 
 
 @dataclass(frozen=True)
@@ -135,6 +141,7 @@ class Recommender:
         hidden: Sequence[int] = (),
         explain: bool = True,
         seconds: float | None = None,
+        weights: Mapping[str, float] | None = None,
     ) -> Recommendation:
         """Recommend for any history, of people never seen in training too.
 
@@ -147,13 +154,15 @@ class Recommender:
             hidden: Codes of further items to leave out.
             explain: Give reasons (costs one more scoring of a few short histories).
             seconds: That the answer may take; None: as long as it takes. What cannot be done in time is left out.
+            weights: Factors on the weights of generators, by name; those not named keep theirs, 0 leaves one out.
 
         Raises:
             UnknownIdError: An event names an item that is not in the catalogue.
-            InputError: k or model is out of range.
+            InputError: k, model or weights are out of range.
         """
         clock = _Clock()
         check_k(k, len(self.catalog))
+        self._check_weights(weights or {})
         require(
             model is None or model in self.models,
             f"model={model!r}",
@@ -169,7 +178,7 @@ class Recommender:
             clock.stage("generate")
             items, scores, sources = _single(found, k, model)
         else:
-            rung, weights, answered = self._generate(row, k, exclude, seconds, clock)
+            rung, weights, answered = self._generate(row, k, exclude, seconds, clock, weights or {})
             clock.stage("generate")
             merged = merge(answered.lists, weights)
             places = space_out(merged.items.tolist(), self.keys, self.policy, k)
@@ -190,13 +199,14 @@ class Recommender:
         )
 
     def _generate(
-        self, row: Histories, k: int, exclude: Histories, seconds: float | None, clock: _Clock
+        self, row: Histories, k: int, exclude: Histories, seconds: float | None, clock: _Clock, factors: Mapping[str, float]
     ) -> tuple[str, Mapping[str, float], Answered]:
         """The rung, its weights, and what its generators named."""
         pool = min(len(self.catalog), max(LEAST_POOL, POOL * k))
         left = clock.left(seconds)
         rest = self._rest.expected()
-        rung = Rung("newcomer", self.newcomers) if not row.num_events else self._rung(None if left is None else left - rest)
+        ways = self.rungs if row.num_events else (Rung("newcomer", self.newcomers),)
+        rung = self._in_time([way.weighted(factors) for way in ways], None if left is None else left - rest)
         answered = self.calls.call(tuple(rung.generators), row, pool, exclude, None if left is None else max(left - rest, 0.0))
         if answered.lists:
             return rung.name, rung.generators, answered
@@ -205,12 +215,18 @@ class Recommender:
         answered.missing = {name: why for name, why in answered.missing.items() if name not in last.lists} | last.missing
         return self.last, {self.last: 1.0}, answered
 
-    def _rung(self, seconds: float | None) -> Rung:
+    def _check_weights(self, factors: Mapping[str, float]) -> None:
+        unknown = sorted(set(factors) - set(self.models))
+        require(not unknown, f"weights of {unknown}", f"the models are {sorted(self.models)}", "name models that exist")
+        for name, factor in factors.items():
+            require(0 <= factor < math.inf, f"weights[{name!r}]={factor}", "a factor is 0 or more", "pass 0 to leave a generator out")
+
+    def _in_time(self, rungs: Sequence[Rung], seconds: float | None) -> Rung:
         """The first rung whose slowest generator is expected in time; the last one if none is."""
         if seconds is None:
-            return self.rungs[0]
-        in_time = (rung for rung in self.rungs if max(map(self.calls.expected, rung.generators)) <= seconds)
-        return next(in_time, self.rungs[-1])
+            return rungs[0]
+        in_time = (rung for rung in rungs if max(map(self.calls.expected, rung.generators), default=0.0) <= seconds)
+        return next(in_time, rungs[-1])
 
     def _explain(self, row: Histories, items: np.ndarray, missing: dict[str, str], left: float | None) -> list[Reason]:
         if left is not None and left < self._reasons.expected():

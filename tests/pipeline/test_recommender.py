@@ -123,6 +123,20 @@ def test_a_broken_part_costs_its_candidates_not_the_answer() -> None:
     assert len(found.suggestions) == 5
 
 
+def test_factors_change_the_merge_and_0_leaves_a_generator_out() -> None:
+    both = system().recommend(["i1"], k=3)
+    alone = system().recommend(["i1"], k=3, weights={both.used[0]: 0.0})
+    assert alone.used == both.used[1:]
+    nobody = system().recommend(["i1"], k=3, weights=dict.fromkeys(both.used, 0.0))
+    assert nobody.rung == nobody.used[0] == system().last
+
+
+@pytest.mark.parametrize("weights", [{"nobody": 1.0}, {"popularity": -0.1}, {"popularity": float("nan")}, {"popularity": float("inf")}])
+def test_factors_that_mean_nothing_are_refused(weights: dict[str, float]) -> None:
+    with pytest.raises(InputError, match="weights"):
+        system().recommend(["i1"], k=3, weights=weights)
+
+
 def test_generators_must_exist() -> None:
     with pytest.raises(InputError, match=r"generators \['nothing'\]"):
         composed(system().models, {"nothing": 1.0})
