@@ -47,7 +47,7 @@ def writing(path: Path) -> Iterator[None]:
 
 
 def replace_text(path: Path, text: str) -> None:
-    """Write a small text file whole or not at all: beside its place under another name, then renamed. Folders above it are made.
+    """Write a small text file whole or not at all: beside its place under another name, synced, then renamed. Folders above it are made.
 
     Raises:
         StorageError: The disk refused.
@@ -57,7 +57,9 @@ def replace_text(path: Path, text: str) -> None:
         path.parent.mkdir(parents=True, exist_ok=True)
         try:
             draft.write_text(text, encoding="utf-8")
+            sync_file(draft)
             draft.replace(path)
+            sync_folder(path.parent)
         finally:
             draft.unlink(missing_ok=True)
 

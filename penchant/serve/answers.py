@@ -293,3 +293,35 @@ class HealthOut(_Answer):
     models: list[str]
     events_logged: int | None = Field(description="Null where a broker keeps them.")
     version: str
+
+
+class ReleaseShort(_Answer):
+    """A release on the shelf."""
+
+    name: str
+    id: str
+    created: str
+    dataset: str
+    version: str = Field(description="Of Penchant, that made it.")
+    live: bool
+
+
+class Moved(_Answer):
+    """One change of the live release."""
+
+    at: str
+    before: str | None
+    after: str
+    way: Literal["promoted", "rolled back"]
+    why: str
+    passed: bool | None = Field(description="Whether it passed the checks; null where none were asked for.")
+
+
+class ReleasesOut(_Answer):
+    """What may be served, and what is. `served` is another than the live one for as long as that is loaded."""
+
+    served: str
+    loading: str | None = Field(description="The release that is being loaded.")
+    refused: str | None = Field(description="The release that was made live and cannot be served, and why.")
+    releases: list[ReleaseShort] = Field(description="The oldest first.")
+    moves: list[Moved] = Field(description="The oldest first.")

@@ -14,14 +14,16 @@ from starlette.responses import Response
 
 from penchant import __version__
 from penchant.pipeline.release import Release
+from penchant.pipeline.shelf import Shelf
 from penchant.serve.body_limit import BodyLimit
 from penchant.serve.console import Console
 from penchant.serve.events import EventLog
 from penchant.serve.refusals import add_handlers
-from penchant.serve.routes import beam, catalogue, events, recommend, report, trends, users
+from penchant.serve.routes import beam, catalogue, events, recommend, releases, report, trends, users
 from penchant.serve.service import Backend, ServeSettings, Service
 from penchant.serve.shed import Shed
 from penchant.serve.stores import StateStore
+from penchant.serve.swap import Current, Following
 from penchant.serve.telemetry import Telemetry
 
 _THREADS = 32  # requests that are worked on at once; others wait
@@ -29,17 +31,25 @@ _SMALL = 1024  # bytes of an answer that is not worth packing
 
 
 def create_app(
-    release: Release, *, log: EventLog, store: StateStore | None = None, settings: ServeSettings | None = None, follow: bool = True
+    release: Release,
+    *,
+    log: EventLog,
+    store: StateStore | None = None,
+    settings: ServeSettings | None = None,
+    follow: bool = True,
+    shelf: Shelf | None = None,
 ) -> FastAPI:
     """The application that serves ``release`` and writes to ``log``.
 
     With a ``store`` a worker follows the log as long as the application runs: trends, what goes together, and interests of
-    the present. Unless ``follow`` is off: then it is left to workers elsewhere.
+    the present. Unless ``follow`` is off: then it is left to workers elsewhere. With a ``shelf`` the application changes over
+    to whatever release is made live there.
 
     Requests run in threads, which mostly wait for the lanes of the models.
     """
     backend = Backend.of(log, store, settings)
-    service = Service.of(release, backend)
+    current = Current(Service.of(release, backend))
+    following = None if shelf is None else Following(shelf, current)
     if backend.near_line is not None:
         backend.near_line.know(release.space.catalog)
 
@@ -48,10 +58,14 @@ def create_app(
         to_thread.current_default_thread_limiter().total_tokens = _THREADS
         if follow and backend.near_line is not None:
             backend.near_line.start()
+        if following is not None:
+            following.start()
         yield
+        if following is not None:
+            await to_thread.run_sync(following.stop)
         if backend.near_line is not None:
             await to_thread.run_sync(backend.near_line.stop)
-        service.close()
+        current.service.close()
 
     app = FastAPI(
         title="Penchant",
@@ -62,9 +76,9 @@ def create_app(
         redoc_url=None,
         redirect_slashes=False,
     )
-    app.state.service = service
+    app.state.current, app.state.following = current, following
     add_handlers(app)
-    for part in (recommend, events, users, trends, catalogue, beam, report):
+    for part in (recommend, events, users, trends, catalogue, beam, report, releases):
         app.include_router(part.routes)
     console = Console()
 

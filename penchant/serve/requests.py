@@ -100,3 +100,19 @@ class SearchIn(_Request):
     query: Query = Field(description="Blanks around it are dropped.", examples=["space adventure"])
     k: Whole = Field(default=20, ge=1, le=MOST_ITEMS)
     user_id: Id | None = Field(default=None, description="Items this user hid are left out.")
+
+
+Why = Annotated[str, StringConstraints(max_length=512), Field(description="Kept with the move.")]
+
+
+class RollbackIn(_Request):
+    """Back to the release that was live before."""
+
+    why: Why = ""
+
+
+class PromoteIn(_Request):
+    """A release that has been live before."""
+
+    release: Id = Field(description="Its name on the shelf, or the beginning of its name or id.")
+    why: Why = ""

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import errno
-import gc
 import os
 import signal
 import socket
@@ -18,10 +17,12 @@ import uvicorn
 from penchant.core.errors import InputError, require
 from penchant.core.progress import note, stage
 from penchant.pipeline.release import load_release
+from penchant.pipeline.shelf import Shelf
 from penchant.serve.app import create_app
 from penchant.serve.backends import opened
 from penchant.serve.near_line import NearLine
 from penchant.serve.service import ServeSettings
+from penchant.serve.swap import settle
 
 _TURN = 0.0005  # seconds
 _PATIENCE = 5  # seconds that running requests have at the end
@@ -41,7 +42,8 @@ def serve(
     """Serve a release until Ctrl-C or a termination signal.
 
     Args:
-        release_folder: What ``write_release`` wrote. It is verified before anything is bound.
+        release_folder: What ``write_release`` wrote, verified before anything is bound; or a shelf, whose live release is
+            served, and any other that becomes live later.
         host: Address to listen at; ``0.0.0.0`` for all (the service asks for no password).
         port: 0 for any that is free.
         data_dir: Where the event log lies, and what the worker makes of it, as far as they are files.
@@ -56,17 +58,16 @@ def serve(
         InputError: The address cannot be listened at.
     """
     require(0 <= port <= 65_535, f"port={port}", "ports are 0 to 65535", "pass another port")
-    with stage(f"Loading {release_folder}"):
-        release = load_release(Path(release_folder))
+    folder, shelf = _place(Path(release_folder))
+    with stage(f"Loading {folder}"):
+        release = load_release(folder)
     with opened(data_dir, redis=redis, kafka=kafka) as (log, store):
         # One history at a time is too little work to share among cores; requests share them instead.
         torch.set_num_threads(1)
         # A thread that comes back from a matrix product waits this long for one that runs Python: the default is 5 ms each time.
         sys.setswitchinterval(_TURN)
-        app = create_app(release, log=log, store=store, settings=settings, follow=follow)
-        # What was loaded stays: the collector need not look through it again and again while requests wait.
-        gc.collect()
-        gc.freeze()
+        app = create_app(release, log=log, store=store, settings=settings, follow=follow, shelf=shelf)
+        settle()
         with bound(host, port) as listener, suppress(KeyboardInterrupt):  # uvicorn has ended all requests before it passes this on
             found = listener.getsockname()[1]
             config = uvicorn.Config(app, log_level="warning", access_log=False, server_header=False, timeout_graceful_shutdown=_PATIENCE)
@@ -86,7 +87,7 @@ def work(
     """Run a near-line worker alone, until Ctrl-C or a termination signal.
 
     Args:
-        release_folder: Gives the categories that interests are counted by.
+        release_folder: Gives the categories that interests are counted by: of a shelf the release that is live at the start.
         data_dir: See ``serve``; so for the next two.
         redis: Server of the state.
         kafka: Brokers of the log.
@@ -99,8 +100,9 @@ def work(
         InputError: There is no such partition, or a part of the log is to be replayed.
     """
     require(not (replay and partitions), f"partitions {partitions}", "all of them are replayed at once", "leave --partition out")
-    with stage(f"Loading {release_folder}"):
-        catalog = load_release(Path(release_folder)).space.catalog
+    folder, _ = _place(Path(release_folder))
+    with stage(f"Loading {folder}"):
+        catalog = load_release(folder).space.catalog
     with opened(data_dir, redis=redis, kafka=kafka) as (log, store):
         there = log.begin()
         unknown = sorted(set(partitions or ()) - set(there))
@@ -116,6 +118,14 @@ def work(
         note(f"The worker follows {len(partitions or there)} of {len(there)} partitions (Ctrl-C ends)")
         near_line.worker.run(stop)
     note(f"The worker has ended, after {near_line.worker.progress.events:,} events")
+
+
+def _place(folder: Path) -> tuple[Path, Shelf | None]:
+    """Where the release lies, and the shelf if that is what ``folder`` is."""
+    if not Shelf.at(folder):
+        return folder, None
+    shelf = Shelf(folder)
+    return shelf.live_path(), shelf
 
 
 class _Server(uvicorn.Server):

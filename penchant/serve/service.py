@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import AsyncIterator
 from dataclasses import dataclass
 from typing import Annotated, Self
 
@@ -137,8 +138,13 @@ class Service:
         self.calls.close()
 
 
-async def _held(request: Request) -> Service:  # async: called in place, not in a thread
-    return request.app.state.service
+async def _held(request: Request) -> AsyncIterator[Service]:  # async: called in place, not in a thread
+    current = request.app.state.current
+    service = current.take()
+    try:
+        yield service
+    finally:
+        current.give(service)
 
 
 Held = Annotated[Service, Depends(_held)]

@@ -83,7 +83,7 @@ def test_a_model_that_hangs_costs_its_candidates_and_then_rests(client: TestClie
 
 
 def test_a_slow_model_sends_requests_down_the_ladder(client: TestClient, held: Held) -> None:
-    lanes = client.app.state.service.calls.lanes  # type: ignore[attr-defined]
+    lanes = client.app.state.current.service.calls.lanes  # type: ignore[attr-defined]
     assert ask(client, deadline_ms=20_000)["rung"] == "generative"
     for _ in range(10):
         lanes["tandem"].pace.took(30.0)

@@ -241,7 +241,7 @@ def test_a_fault_of_the_server_is_500_in_the_same_shape_and_logged(
     def broken(user_id: str) -> None:
         raise ZeroDivisionError("on purpose")
 
-    monkeypatch.setattr(client.app.state.service.state, "person", broken)
+    monkeypatch.setattr(client.app.state.current.service.state, "person", broken)
     with caplog.at_level(logging.ERROR, "penchant.serve"):
         error = check_refused(client.get("/v1/users/u1", headers={"x-request-id": "r1"}), 500)
     assert error["value"] == "request r1"
