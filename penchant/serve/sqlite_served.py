@@ -1,0 +1,173 @@
+"""The log of served answers in one SQLite file, written beside the requests.
+
+An answer waits in memory until the writer takes it, at most a moment: a crash of the process loses that moment's answers,
+never an event. Where the disk does not keep up, answers are dropped and counted rather than requests delayed.
+"""
+
+from __future__ import annotations
+
+import json
+import queue
+import threading
+import time
+import zlib
+from collections.abc import Callable, Sequence
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+from penchant.core.errors import StorageError, require
+from penchant.serve.served import Served
+from penchant.serve.sqlite_file import Kind, SqliteFile
+
+_SCHEMA = """
+CREATE TABLE IF NOT EXISTS served (request_id TEXT PRIMARY KEY, at REAL NOT NULL, user_id TEXT, answer BLOB NOT NULL) WITHOUT ROWID;
+CREATE INDEX IF NOT EXISTS served_by_time ON served (at, request_id);
+CREATE INDEX IF NOT EXISTS served_to_user ON served (user_id) WHERE user_id IS NOT NULL;
+"""
+_KIND = Kind(
+    "log of answers",
+    application=0x50454E41,
+    version=1,
+    schema=_SCHEMA,
+    repair="move it away and start again: older answers can then not be made again",
+)
+_INSERT = "INSERT OR REPLACE INTO served VALUES (?, ?, ?, ?)"
+_COLUMNS = "request_id, at, user_id, answer"
+_APART = ("request_id", "at", "user_id")  # columns of their own
+_AT_ONCE = 1_000  # answers a transaction
+_GATHER = 0.2  # seconds that answers wait for others: a sync costs the same for many
+_PAUSE = 1.0  # seconds after the disk refused
+_PATIENCE, _LOOK = 5.0, 0.01  # seconds
+_CLEAR = 600.0  # seconds between two looks for what is too old
+
+Row = tuple[str, float, str | None, bytes]
+
+
+class SqliteServedLog:
+    """See ``penchant.serve.served.ServedLog``.
+
+    Args:
+        path: The file; made, with its folders, if it is not there.
+        keep_seconds: After which an answer is deleted.
+        most_waiting: Answers in memory; further ones are dropped.
+        clock: UTC seconds.
+
+    Attributes:
+        dropped: Answers that were not kept, since the start.
+
+    Raises:
+        ArtifactError: The file is damaged, of another kind, or of a newer version.
+        StorageError: The disk refused.
+    """
+
+    def __init__(
+        self, path: Path, *, keep_seconds: float = 7 * 86_400, most_waiting: int = 10_000, clock: Callable[[], float] = time.time
+    ) -> None:
+        self._file = SqliteFile(path, _KIND)
+        self._keep, self._clock = keep_seconds, clock
+        self._waiting: queue.Queue[Served] = queue.Queue(most_waiting)
+        self._ended, self.dropped = threading.Event(), 0
+        self._thread = threading.Thread(target=self._run, name="log of answers", daemon=True)
+        self._thread.start()
+
+    def append(self, served: Served) -> None:
+        """See ``ServedLog``. The newer of two answers of one request id stays."""
+        try:
+            self._waiting.put_nowait(served)
+        except queue.Full:
+            self.dropped += 1
+
+    def flush(self) -> None:
+        """See ``ServedLog``.
+
+        Raises:
+            StorageError: The disk refuses for too long.
+        """
+        ends = time.monotonic() + _PATIENCE
+        while self._waiting.unfinished_tasks:
+            late = time.monotonic() > ends
+            require(not late, f"{self._file.path}", "answers wait for the disk", "free some space, or try again", StorageError)
+            time.sleep(_LOOK)
+
+    def get(self, request_id: str) -> Served | None:
+        """See ``ServedLog``."""
+        rows = self._file.ask(f"SELECT {_COLUMNS} FROM served WHERE request_id = ?", request_id)
+        return _served(*rows[0]) if rows else None
+
+    def since(self, at: float, limit: int = 1000, after: str = "") -> list[Served]:
+        """See ``ServedLog``."""
+        query = f"SELECT {_COLUMNS} FROM served WHERE (at, request_id) > (?, ?) ORDER BY at, request_id LIMIT ?"
+        return [_served(*row) for row in self._file.ask(query, at, after, limit)]
+
+    def of_user(self, user_id: str) -> list[Served]:
+        """All answers to one user that are kept, the oldest first."""
+        self.flush()
+        query = f"SELECT {_COLUMNS} FROM served WHERE user_id = ? ORDER BY at, request_id"
+        return [_served(*row) for row in self._file.ask(query, user_id)]
+
+    def forget(self, user_id: str) -> int:
+        """Delete all answers to one user; how many there were.
+
+        Raises:
+            StorageError: The disk refused; none of them was deleted.
+        """
+        self.flush()
+        with self._file.transaction() as connection:
+            return connection.execute("DELETE FROM served WHERE user_id = ?", (user_id,)).rowcount
+
+    def close(self) -> None:
+        """Write what waits and let go of the file."""
+        self._ended.set()
+        self._thread.join()
+        self._file.close()
+
+    def _run(self) -> None:
+        cleared = float("-inf")
+        while not (self._ended.is_set() and self._waiting.empty()):
+            taken = self._taken()
+            if taken and not self._written(list(map(_row, taken))):
+                self.dropped += len(taken)
+            for _ in taken:
+                self._waiting.task_done()
+            if time.monotonic() - cleared > _CLEAR:
+                cleared = time.monotonic()
+                self._clear()
+
+    def _taken(self) -> list[Served]:
+        try:
+            taken = [self._waiting.get(timeout=_GATHER)]
+        except queue.Empty:
+            return []
+        self._ended.wait(_GATHER)
+        while len(taken) < _AT_ONCE and not self._waiting.empty():
+            taken.append(self._waiting.get_nowait())
+        return taken
+
+    def _written(self, rows: Sequence[Row]) -> bool:
+        while True:
+            try:
+                with self._file.transaction() as connection:
+                    connection.executemany(_INSERT, rows)
+                return True
+            except StorageError:  # requests go on; what does not fit into memory meanwhile is dropped
+                if self._ended.wait(_PAUSE):
+                    return False
+
+    def _clear(self) -> None:
+        try:
+            with self._file.transaction() as connection:
+                connection.execute("DELETE FROM served WHERE at < ?", (self._clock() - self._keep,))
+        except StorageError:
+            return  # next time
+
+
+def _row(served: Served) -> Row:
+    told = {name: value for name, value in asdict(served).items() if name not in _APART}
+    return served.request_id, served.at, served.user_id, zlib.compress(json.dumps(told, separators=(",", ":")).encode(), level=1)
+
+
+def _served(request_id: str, at: float, user_id: str | None, answer: bytes) -> Served:
+    told: dict[str, Any] = json.loads(zlib.decompress(answer))
+    told |= {"items": tuple(told["items"]), "propensities": tuple(told["propensities"])}
+    return Served(request_id=request_id, at=at, user_id=user_id, **told)
