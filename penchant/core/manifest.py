@@ -10,7 +10,9 @@ import hashlib
 import json
 import os
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
+from contextvars import ContextVar
 from datetime import UTC, datetime
 from pathlib import Path, PurePosixPath
 from typing import Any
@@ -30,6 +32,7 @@ _RUNS_CODE = frozenset(
     {".pkl", ".pickle", ".pt", ".pth", ".ckpt", ".joblib", ".npy", ".npz", ".py", ".pyc", ".so", ".dll", ".dylib", ".exe"}
 )
 _KIND = re.compile(r"[a-z0-9][a-z0-9._-]*")
+_DATE: ContextVar[int | None] = ContextVar("date of artifacts", default=None)
 
 
 class FileEntry(BaseModel):
@@ -76,7 +79,7 @@ class Manifest(BaseModel):
 def make_manifest(
     *, kind: str, settings: Mapping[str, Any], parents: Iterable[Manifest], files: Mapping[str, FileEntry], nested: Mapping[str, str]
 ) -> Manifest:
-    """A manifest for new content, dated now, or by ``SOURCE_DATE_EPOCH`` (seconds) for repeatable bytes.
+    """A manifest for new content, dated now, or by ``dated`` or ``SOURCE_DATE_EPOCH`` (seconds) for repeatable bytes.
 
     Args:
         nested: For each file that is the manifest of an artifact inside this one, that artifact's id. It stands in
@@ -189,7 +192,19 @@ def _sealed(fields: Mapping[str, Any]) -> bytes:
     return _canonical({**fields, "seal": hashlib.sha256(_canonical(dict(fields))).hexdigest()})
 
 
+@contextmanager
+def dated(seconds: int) -> Iterator[None]:
+    """Let artifacts that are written in the block be of this time (UTC seconds): the same content then has the same bytes."""
+    before = _DATE.set(seconds)
+    try:
+        yield
+    finally:
+        _DATE.reset(before)
+
+
 def _now() -> str:
+    if (given := _DATE.get()) is not None:
+        return datetime.fromtimestamp(given, UTC).isoformat(timespec="seconds")
     fixed = os.environ.get("SOURCE_DATE_EPOCH")
     if fixed is None:
         return datetime.now(UTC).isoformat(timespec="seconds")

@@ -56,6 +56,22 @@ LIVE_WEIGHT = 0.3  # of a generator of the present, where Tandem has 2
 MODELS = {model.KIND: model for model in (Popularity, LinearItemModel, ContentNeighbours, SASRec, Tandem, KnownItems)}
 
 
+class Window(Settings):
+    """What of the past a release was made of.
+
+    Attributes:
+        since: UTC seconds of the oldest event that could be in it.
+        until: UTC seconds; the first that could not.
+        positions: Of the event log, by partition: what lies before is in the release's histories, if it is of that time.
+        data: Fingerprint of the data set.
+    """
+
+    since: int
+    until: int
+    positions: dict[int, int] = Field(default={})
+    data: str = ""
+
+
 class ReleaseSettings(Settings):
     """How a release serves.
 
@@ -64,6 +80,7 @@ class ReleaseSettings(Settings):
         generators: Models merged by default, with weights.
         candidates: Of each of Tandem's heads, when both rank.
         code_weight: What the code head says in Tandem's common score.
+        window: Of the events it was made of; None where these were all of a data set.
     """
 
     dataset: str
@@ -73,6 +90,7 @@ class ReleaseSettings(Settings):
     candidates: int = Field(default=50, ge=1)
     code_weight: float = Field(default=0.3, ge=0)
     policy: PolicySettings = PolicySettings()
+    window: Window | None = None
 
 
 @dataclass(frozen=True)
@@ -107,6 +125,11 @@ class Release:
     def tandem(self) -> Tandem:
         """The house model."""
         return cast(Tandem, self.models["tandem-dense"])
+
+    @property
+    def positions(self) -> Mapping[int, int]:
+        """Of the event log, by partition: what lies before is in the histories."""
+        return {} if self.settings.window is None else self.settings.window.positions
 
     def rungs(self) -> list[Rung]:
         """Ways to make a list, the best first: all generators; without generation; what goes together; what is popular."""

@@ -109,7 +109,7 @@ class Service:
         service = cls(
             release=release,
             backend=backend,
-            state=LiveState(catalog, release.users, release.histories, backend.events),
+            state=LiveState(catalog, release.users, release.histories, backend.events, positions=release.positions),
             recommender=release.recommender(live=live, instead=instead, calls=calls),
             calls=calls,
             search=HybridSearch(release.space, release.encoder),

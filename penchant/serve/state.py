@@ -19,7 +19,7 @@ from penchant.data.catalog import Catalog
 from penchant.data.histories import Histories
 from penchant.data.schema import ACTION_CODE, action_code
 from penchant.data.vocabulary import Vocabulary
-from penchant.serve.events import LiveEvent, UserEvents
+from penchant.serve.events import LiveEvent, Positions, UserEvents
 
 UNDO = "undo"
 _UNDO = -1  # among action codes
@@ -97,6 +97,7 @@ class LiveState:
         users: Users of the release.
         histories: Their rows, in code order.
         events: What happened since.
+        positions: In the log, by partition: what users did before is in ``histories`` already.
         most_users: Users kept in memory.
         most_events: Newest live events of a user that count.
     """
@@ -108,10 +109,12 @@ class LiveState:
         histories: Histories,
         events: UserEvents,
         *,
+        positions: Positions | None = None,
         most_users: int = 10_000,
         most_events: int = 2_000,
     ) -> None:
         self.catalog, self.users, self.histories, self.events = catalog, users, histories, events
+        self.positions = dict(positions or {})
         self.most_users, self.most_events = most_users, most_events
         self._kept: OrderedDict[str, tuple[int, Person]] = OrderedDict()  # with the number of ``last_of_user`` they are good for
         self._lock = threading.Lock()
@@ -178,8 +181,17 @@ class LiveState:
         return Past(items, h.actions[row], times, np.zeros(len(items), bool))
 
     def _logged(self, events: Sequence[LiveEvent]) -> Past:
+        """What came after the release's events, and aversions of before: no release holds these."""
         items = self.catalog.items.encode([event.item_id for event in events])
-        return Past.of([(int(item), event.event, event.timestamp) for item, event in zip(items, events, strict=True) if item], live=True)
+        known = [(event, int(item)) for item, event in zip(items, events, strict=True) if item]
+        old = np.array([event.offset < self.positions.get(event.partition, 0) for event, _ in known], bool)
+        past = Past.of([(item, event.event, event.timestamp) for event, item in known], live=True)
+        if not old.any():
+            return past
+        before = past.take(old)
+        _, hidden, _ = standing(before)
+        averse = np.isin(before.actions, _AVERSIONS) & np.isin(before.items, np.array(hidden, np.int32))
+        return before.take(averse) + past.take(~old)
 
 
 def standing(past: Past) -> tuple[np.ndarray, tuple[int, ...], tuple[int, ...]]:

@@ -23,7 +23,7 @@ class StoredEvents:
         return 0 if found is None else found.version
 
     def of_user(self, user_id: str, newest: int = 2000) -> list[LiveEvent]:
-        """The newest events of a user, oldest first; no more than a state keeps, and without their ids and places.
+        """The newest events of a user, oldest first; no more than a state keeps, and without their ids.
 
         Raises:
             StorageError: The store cannot be read.
@@ -31,7 +31,7 @@ class StoredEvents:
         """
         (found,) = self.store.get([user_key(user_id)])
         recent = () if found is None else UserState.from_bytes(found.value).recent
-        return [LiveEvent("", user_id, did.item_id, did.action, did.time, did.value) for did in recent[-newest:]]
+        return [LiveEvent("", user_id, did.item_id, did.action, did.time, did.value, did.offset, did.partition) for did in recent[-newest:]]
 
     def users(self, limit: int = 1000) -> list[str]:
         """Ids of users with events, in the order of their bytes."""

@@ -170,7 +170,7 @@ class Worker:
             fresh = [one for one, counts in zip(mine, before.fresh([one.event_id for one in mine]), strict=True) if counts]
             if not fresh:
                 continue
-            done = [Did(one.item_id, one.event, one.timestamp, one.value) for one in fresh]
+            done = [Did(one.item_id, one.event, one.timestamp, one.value, one.offset, one.partition) for one in fresh]
             told = [(one.event_id, did, self.labels(one.item_id)) for one, did in zip(fresh, done, strict=True)]
             after[user_key(user)] = before.with_events(told).to_bytes()
             for one in fresh:

@@ -19,19 +19,28 @@ from penchant.users.decay import Decayed
 
 RECENT = 500  # events kept whole
 REMEMBERED = 2_000  # events known again by their ids
-_MAGIC = b"PCU2"
+_MAGIC = b"PCU3"
 _SIZES = 16  # bytes of four sizes
 _REPAIR = "delete it: it is made anew from the event log"
 
 
 @dataclass(frozen=True, slots=True)
 class Did:
-    """One thing done: ``action`` is a name of ``penchant.data.schema.ACTIONS``, or ``"undo"``; ``time`` UTC seconds."""
+    """One thing done.
+
+    Attributes:
+        action: A name of ``penchant.data.schema.ACTIONS``, or ``"undo"``.
+        time: UTC seconds.
+        offset: Place in its partition of the log: a release tells up to where it has read.
+        partition: Of the log.
+    """
 
     item_id: str
     action: str
     time: int
     value: float | None = None
+    offset: int = 0
+    partition: int = 0
 
 
 @dataclass(frozen=True)
@@ -81,13 +90,14 @@ class UserState:
             "items": [did.item_id for did in self.recent],
             "actions": [did.action for did in self.recent],
             "values": [did.value for did in self.recent],
+            "partitions": [did.partition for did in self.recent],
             "total": self.total,
         }
         interests = self.interests.to_bytes()
         head = json.dumps(told, separators=(",", ":")).encode("utf-8", "surrogatepass")
-        times = array("q", [did.time for did in self.recent]).tobytes()
-        packed = zlib.compress(head + times + interests, level=1)
-        sizes = (len(head), len(times), len(interests), len(packed))
+        numbers = array("q", [number for did in self.recent for number in (did.time, did.offset)]).tobytes()
+        packed = zlib.compress(head + numbers + interests, level=1)
+        sizes = (len(head), len(numbers), len(interests), len(packed))
         # The marks are random bits, which cannot be made smaller.
         body = array("I", sizes).tobytes() + packed + array("Q", self.known).tobytes()
         return _MAGIC + zlib.crc32(body).to_bytes(4, "little") + body
@@ -103,15 +113,15 @@ class UserState:
         body = stored[8:]
         whole = zlib.crc32(body) == int.from_bytes(stored[4:8], "little")
         require(whole, f"{len(stored)} bytes", "a user's state is damaged", _REPAIR, ArtifactError)
-        head, times, interests, packed = array("I", body[:_SIZES])
+        head, numbers, interests, packed = array("I", body[:_SIZES])
         content = zlib.decompress(body[_SIZES : _SIZES + packed])
         told = json.loads(content[:head].decode("utf-8", "surrogatepass"))
-        when = array("q", content[head : head + times])
+        placed = array("q", content[head : head + numbers])
         return cls(
-            recent=tuple(map(Did, told["items"], told["actions"], when, told["values"])),
+            recent=tuple(map(Did, told["items"], told["actions"], placed[::2], told["values"], placed[1::2], told["partitions"])),
             known=tuple(array("Q", body[_SIZES + packed :])),
             total=told["total"],
-            interests=Decayed.from_bytes(content[head + times : head + times + interests]),
+            interests=Decayed.from_bytes(content[head + numbers : head + numbers + interests]),
         )
 
 

@@ -53,3 +53,8 @@ def test_from_the_first_release_to_a_rollback(folders: tuple[Path, Path], tmp_pa
 def test_force_needs_a_reason(tmp_path: Path) -> None:
     with pytest.raises(InputError, match="--why"):
         run(app, ["release", "promote", "x", "--force", "--shelf", str(tmp_path)], catch_exceptions=False)
+
+
+def test_rebuild_refuses_a_time_that_is_none(tmp_path: Path) -> None:
+    with pytest.raises(InputError, match="ISO 8601"):
+        run(app, ["rebuild", "ml-100k", "--until", "tomorrow", "--shelf", str(tmp_path / "shelf")], catch_exceptions=False)

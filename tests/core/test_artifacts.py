@@ -21,7 +21,7 @@ from polars.testing import assert_frame_equal
 
 from penchant.core.artifacts import read_artifact, write_artifact
 from penchant.core.errors import ArtifactError, InputError, PenchantError, StorageError
-from penchant.core.manifest import Manifest, manifest_bytes
+from penchant.core.manifest import Manifest, dated, manifest_bytes
 
 
 def _write(folder: Path, value: int = 1) -> Manifest:
@@ -99,6 +99,16 @@ def test_tensors_that_share_memory_or_are_not_contiguous(tmp_path: Path) -> None
         assert torch.equal(tensor, given[name]) and tensor.dtype == given[name].dtype
     assert read.arrays("t")["half"].dtype == np.float32
     assert np.array_equal(read.arrays("n")["big"], fixed) and np.array_equal(read.arrays("n")["turned"], np.arange(6).reshape(2, 3).T)
+
+
+def test_the_date_can_be_given_for_a_block(tmp_path: Path) -> None:
+    with dated(1_600_000_000), write_artifact(tmp_path / "old", kind="thing"):
+        pass
+    with write_artifact(tmp_path / "new", kind="thing"):
+        pass
+    old, new = (read_artifact(tmp_path / name).manifest for name in ("old", "new"))
+    assert old.created == "2020-09-13T12:26:40+00:00" < new.created
+    assert old.id == new.id, "when something was written does not make it another thing"
 
 
 def test_same_content_same_bytes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

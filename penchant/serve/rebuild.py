@@ -1,0 +1,150 @@
+"""The offline layer: a release from the last days of what everybody did, put on the shelf whole or not at all.
+
+What is read is settled before anything is made: the place in the log, and the window of time. So a run that was killed goes
+on with the same, and a run over the same data makes the same release, byte for byte.
+
+Letters: none.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import shutil
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+import polars as pl
+
+from penchant.core.errors import InputError, require
+from penchant.core.manifest import dated
+from penchant.core.progress import note, stage
+from penchant.core.storage import replace_text
+from penchant.data.catalog import Catalog
+from penchant.data.dataset import Dataset
+from penchant.data.schema import EVENTS
+from penchant.data.sources import Loaded, from_frames
+from penchant.items.encoders import TextEncoder
+from penchant.pipeline.job import JobSettings, for_dataset, run
+from penchant.pipeline.release import Window
+from penchant.pipeline.shelf import Shelf
+from penchant.serve.events import EventLog
+from penchant.serve.logged import read_log, standing_events, window
+
+PLAN = "plan.json"
+COLUMNS = ("user_id", "item_id", "timestamp", "event", "value")
+DAYS = 180
+
+
+@dataclass(frozen=True)
+class Built:
+    """What became of a run.
+
+    Attributes:
+        name: Of the release on the shelf.
+        window: What it was made of.
+        events: How many.
+        new: Whether it was made now, and did not lie on the shelf.
+    """
+
+    name: str
+    window: Window
+    events: int
+    new: bool
+
+
+def rebuild(
+    base: Loaded,
+    log: EventLog | None,
+    shelf: Shelf,
+    work: Path,
+    *,
+    encoder: Callable[[Catalog], TextEncoder],
+    days: int = DAYS,
+    until: int | None = None,
+    settings: Callable[[Dataset], JobSettings] = for_dataset,
+) -> Built:
+    """Make a release of the last days and put it on the shelf. It is not promoted.
+
+    Args:
+        base: The catalogue, and what happened before the log began.
+        log: What happened since; None where there is none.
+        shelf: Where the release goes.
+        work: For the plan, checkpoints and logs. A run that finds a plan there goes on with it.
+        encoder: Makes an encoder for a catalogue.
+        days: Of the window.
+        until: Its end, UTC seconds, which is not in it; by default just after the newest event.
+        settings: Of the job.
+
+    Raises:
+        InputError: No event lies in the window, or the plan in ``work`` is of other wishes.
+        DataError: Too many events were refused.
+        StorageError: Log or disk refused.
+    """
+    plan = _plan(work, base, log, days=days, until=until)
+    with stage(f"Reading {days} days"):
+        events = _all(base, log, plan)
+        loaded = from_frames(window(events, until=plan.until, days=days), base.validated.items, name=base.dataset.name)
+    dataset = loaded.dataset
+    note(str(loaded.validated.summary))
+    if (there := _there(shelf, plan, dataset)) is not None:
+        shutil.rmtree(work)
+        return Built(there, plan, dataset.histories.num_events, new=False)
+    with dated(plan.until):
+        run(dataset, encoder(dataset.catalog), settings(dataset), work=work / "run", release=work / "release", window=plan)
+    name = shelf.add(work / "release")
+    shutil.rmtree(work)
+    return Built(name, plan, dataset.histories.num_events, new=True)
+
+
+def _plan(work: Path, base: Loaded, log: EventLog | None, *, days: int, until: int | None) -> Window:
+    """What was settled before, or settled now."""
+    wishes = {"days": days, "until": until, "base": base.dataset.fingerprint}
+    asked = hashlib.sha256(json.dumps(wishes, sort_keys=True).encode()).hexdigest()
+    path = work / PLAN
+    if path.exists():
+        told = json.loads(path.read_bytes())
+        rule = "an unfinished run of other wishes lies there"
+        require(told["asked"] == asked, f"{work}", rule, "repeat that run, or delete the folder")
+        note(f"Going on with the run in {work}")
+        return Window.of(told["window"])
+    positions = {} if log is None else log.end()
+    if until is None:
+        until = _newest(base, log, positions) + 1
+    plan = Window(since=until - days * 86_400, until=until, positions=positions)
+    replace_text(path, json.dumps({"asked": asked, "window": plan.plain()}))
+    return plan
+
+
+def _newest(base: Loaded, log: EventLog | None, positions: dict[int, int]) -> int:
+    events = base.validated.events
+    times = [events["timestamp"].max()] if "timestamp" in events.columns else []
+    if log is not None:
+        times.append(read_log(log, positions)["timestamp"].max())
+    known = [int(time) for time in times if isinstance(time, int)]
+    if not known:
+        raise InputError(base.dataset.name, "no event has a time, and a window is one of time", "give the events times")
+    return max(known)
+
+
+def _all(base: Loaded, log: EventLog | None, plan: Window) -> pl.DataFrame:
+    """What stands of data and log together, in order of time."""
+    known = base.validated.events
+    before = known.select(pl.col(name) if name in known.columns else pl.lit(None, EVENTS[name]).alias(name) for name in COLUMNS)
+    since = before.clear() if log is None else read_log(log, plan.positions)
+    # Others may log items that nobody can describe; they are no items of this catalogue.
+    since = since.join(base.validated.items.select("item_id"), on="item_id", how="semi", maintain_order="left")
+    both = pl.concat([before, since])
+    return standing_events(both).sort("timestamp", maintain_order=True)
+
+
+def _there(shelf: Shelf, plan: Window, dataset: Dataset) -> str | None:
+    """The release of the same window and data, if it lies on the shelf."""
+    if not Shelf.at(shelf.folder):
+        return None
+    for one in shelf.releases():
+        found = one.manifest.settings.get("window")
+        if found is not None and Window.of(found) == plan.but(data=dataset.fingerprint):
+            return one.name
+    return None
