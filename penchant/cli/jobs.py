@@ -21,6 +21,7 @@ from penchant.data.dataset import Dataset
 from penchant.data.sources import load
 from penchant.evaluate.report import Report
 from penchant.pipeline.job import JobSettings, for_dataset, run
+from penchant.pipeline.shelf import Shelf
 
 console = Console() if sys.stdout.isatty() else Console(width=140)  # tables in a file need not fit a terminal
 
@@ -33,7 +34,7 @@ def demo(
     out: OutOption = None,
     seed: SeedOption = 0,
 ) -> None:
-    """From two tables to a served page: fetch, validate, encode, learn codes, train, evaluate, release, serve.
+    """From two tables to a served page: fetch, validate, encode, learn codes, train, evaluate, release, put on a shelf, serve.
 
     Examples: `penchant demo` · `penchant demo --no-serve` · `penchant demo --data my-shop`
     """
@@ -44,8 +45,12 @@ def demo(
         f"\nDone in {time.monotonic() - started:.0f} s, at most {peak_memory_mb():,.0f} MB of memory. Release: {folder / 'release'}"
     )
     console.print(f"Report: {folder / 'release' / 'report' / 'report.md'}")
+    shelf = Shelf(folder / "shelf")
+    name = shelf.add(folder / "release")
+    if shelf.live != name:
+        shelf.promote(name, why="demo")
     if serve:
-        start(folder / "release", port=port, state=folder / "state")
+        start(shelf.folder, port=port, state=folder / "state")
 
 
 def train(data: DataArgument = "ml-100k", encoder: EncoderOption = EncoderName.minilm, out: OutOption = None, seed: SeedOption = 0) -> None:
