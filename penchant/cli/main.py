@@ -8,7 +8,7 @@ import typer
 from rich.console import Console
 
 from penchant import __version__
-from penchant.cli import claims, data, items, jobs, rebuild, release, serving
+from penchant.cli import claims, data, items, jobs, plan, rebuild, release, serving
 from penchant.core.errors import PenchantError
 
 app = typer.Typer(
@@ -27,6 +27,7 @@ app.command("atlas")(claims.atlas)
 app.command("train")(jobs.train)
 app.command("evaluate")(jobs.evaluate)
 app.command("rebuild")(rebuild.rebuild_release)
+app.command("plan")(plan.plan_service)
 app.command("recommend")(serving.recommend)
 app.command("search")(serving.search)
 app.command("serve")(serving.serve_release)
