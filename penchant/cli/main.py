@@ -8,7 +8,7 @@ import typer
 from rich.console import Console
 
 from penchant import __version__
-from penchant.cli import claims, data, items, jobs, plan, rebuild, release, serving
+from penchant.cli import claims, data, drill, items, jobs, plan, rebuild, release, serving
 from penchant.core.errors import PenchantError
 
 app = typer.Typer(
@@ -32,6 +32,7 @@ app.command("recommend")(serving.recommend)
 app.command("search")(serving.search)
 app.command("serve")(serving.serve_release)
 app.command("worker")(serving.worker)
+app.command("drill")(drill.run_drills)
 app.command("demo")(jobs.demo)
 
 

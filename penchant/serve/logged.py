@@ -18,7 +18,7 @@ from penchant.serve.state import UNDO, Past, standing
 
 _PAGE = 10_000
 DAY = 86_400  # seconds
-_SCHEMA = {name: EVENTS[name] for name in ("user_id", "item_id", "timestamp", "event", "value")}
+_SCHEMA = {"event_id": pl.String()} | {name: EVENTS[name] for name in ("user_id", "item_id", "timestamp", "event", "value")}
 _OPINIONS = ("like", "dislike", "hide", UNDO)
 
 
@@ -28,6 +28,9 @@ def read_log(log: EventLog, until: Positions) -> pl.DataFrame:
     Args:
         log: Where they lie.
         until: The first offset of each partition that is not read.
+
+    Returns:
+        ``event_id``, and of the columns of ``penchant.data.schema.EVENTS`` those that a log has.
 
     Raises:
         StorageError: The log cannot be read.
@@ -57,7 +60,8 @@ def _fresh(page: Sequence[LiveEvent], seen: set[str]) -> list[LiveEvent]:
 
 
 def _frame(events: Sequence[LiveEvent]) -> pl.DataFrame:
-    return pl.DataFrame([(one.user_id, one.item_id, one.timestamp, one.event, one.value) for one in events], schema=_SCHEMA, orient="row")
+    rows = [(one.event_id, one.user_id, one.item_id, one.timestamp, one.event, one.value) for one in events]
+    return pl.DataFrame(rows, schema=_SCHEMA, orient="row")
 
 
 def standing_events(events: pl.DataFrame) -> pl.DataFrame:

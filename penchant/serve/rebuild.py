@@ -135,7 +135,7 @@ def _all(base: Loaded, log: EventLog | None, plan: Window) -> pl.DataFrame:
     since = before.clear() if log is None else read_log(log, plan.positions)
     # Others may log items that nobody can describe; they are no items of this catalogue.
     since = since.join(base.validated.items.select("item_id"), on="item_id", how="semi", maintain_order="left")
-    both = pl.concat([before, since])
+    both = pl.concat([before, since.select(COLUMNS)])
     return standing_events(both).sort("timestamp", maintain_order=True)
 
 

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import os
-import signal
 from pathlib import Path
 
 import pytest
 import redis
 
 from penchant.core.errors import StorageError
+from penchant.serve.drill import programs
 from penchant.serve.redis_store import RedisStateStore
 from penchant.serve.stores import Write
 from tests.servers import free_port, redis_server, running
@@ -44,16 +43,12 @@ def test_a_flush_loses_values_and_positions_together(tmp_path: Path) -> None:
 
 
 def test_a_slow_server_is_not_waited_for_for_long(tmp_path: Path) -> None:
-    port = free_port()
-    command = ["redis-server", "--port", str(port), "--bind", "127.0.0.1", "--save", "", "--dir", str(tmp_path)]
-    with redis_server(tmp_path):  # skips where there is none
-        pass
-    with running(command, port) as process:
-        store = RedisStateStore(f"redis://127.0.0.1:{port}/0", wait_seconds=0.3)
-        os.kill(process.pid, signal.SIGSTOP)
+    with running(lambda: programs.redis(tmp_path, free_port())) as program:
+        store = RedisStateStore(f"redis://127.0.0.1:{program.port}/0", wait_seconds=0.3)
+        program.halt()
         with pytest.raises(StorageError):
             store.get(["a"])
-        os.kill(process.pid, signal.SIGCONT)
+        program.go_on()
         assert store.put({"a": Write(b"1")})
 
 

@@ -1,0 +1,57 @@
+"""``penchant drill``: break things on purpose, and see what is lost."""
+
+from __future__ import annotations
+
+import tempfile
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.console import Console
+from rich.markdown import Markdown
+
+from penchant.cli.options import ReleaseOption
+from penchant.cli.serving import DEFAULT_RELEASE
+from penchant.core.errors import require
+from penchant.core.machine import describe
+from penchant.serve.drill.faults import FAULTS
+from penchant.serve.drill.report import Drilled, drill, markdown, write
+
+console = Console()
+
+
+def run_drills(
+    names: Annotated[list[str] | None, typer.Argument(help="Faults; all by default. See --list.")] = None,
+    release: ReleaseOption = DEFAULT_RELEASE,
+    rounds: Annotated[int, typer.Option("--rounds", min=1, help="How often processes are killed.")] = 5,
+    files: Annotated[bool, typer.Option("--files/--no-files", help="On this machine's files.")] = True,
+    servers: Annotated[bool, typer.Option("--servers/--no-servers", help="On a Redis and a broker that are started for it.")] = True,
+    report: Annotated[Path | None, typer.Option("--report", help="Where to write what was found, as JSON and Markdown.")] = None,
+    show: Annotated[bool, typer.Option("--list", help="Tell the faults and end.")] = False,
+    seed: Annotated[int, typer.Option("--seed", help="Of visitors and moments.")] = 0,
+) -> None:
+    """Start the platform, let people use it, break it, and compare what it acknowledged with what is left. Ends with 1 if anything is lost.
+
+    Examples: `penchant drill --list` · `penchant drill "kill worker" --rounds 50` · `penchant drill --report drills.json`
+    """
+    if show:
+        for fault in FAULTS:
+            console.print(f"{fault.name:14} {fault.says}{' Needs Redis and a broker.' if fault.servers else ''}")
+        return
+    known = {fault.name: fault for fault in FAULTS}
+    unknown = sorted(set(names or ()) - set(known))
+    require(not unknown, f"faults {unknown}", "there are no such faults", f"pass some of: {', '.join(known)}")
+    found: list[Drilled] = []
+    with tempfile.TemporaryDirectory() as folder:
+        for name in names or known:
+            for on_servers in [False] * (files and not known[name].servers) + [True] * servers:
+                where = Path(folder) / f"{name.replace(' ', '-')}-{on_servers}"
+                found.append(drill(known[name], release, where, on_servers=on_servers, rounds=rounds, seed=seed))
+                if report is not None:
+                    write(found, report)
+    console.print(Markdown(markdown(found, describe().plain())))
+    if not all(one.good for one in found):
+        for one in found:
+            for broken in one.broken:
+                console.print(f"{one.fault}: {broken}")
+        raise typer.Exit(1)

