@@ -22,6 +22,7 @@ from penchant.pipeline.policy import Chosen, Policy, PolicySettings
 from penchant.pipeline.reasons import Explainer, Reason, reasons
 from penchant.pipeline.rules.asked import Asked
 from penchant.pipeline.rules.candidates import BROUGHT, Candidates
+from penchant.pipeline.rules.filters import TOLD
 from penchant.pipeline.rules.goods import Goods
 from penchant.pipeline.rules.kinds import Rules
 from penchant.pipeline.steering import Leaning, Steering
@@ -166,7 +167,7 @@ class Recommender:
         k: int = 20,
         model: str | None = None,
         exclude_seen: bool = True,
-        hidden: Sequence[int] = (),
+        hidden: Sequence[int] | np.ndarray = (),
         explain: bool = True,
         seconds: float | None = None,
         weights: Mapping[str, float] | None = None,
@@ -211,23 +212,27 @@ class Recommender:
         row = steering.edited(whole)
         asked = Asked(row, k, int(time.time()) if now is None else now, user_id, seed)
         barred = policy.barred(asked)
-        gone = np.concatenate([row.items if exclude_seen else row.items[:0], np.asarray(hidden, np.int32), self._blocked])
+        seen = row.items if exclude_seen else row.items[:0]
+        kept_out = np.concatenate([np.asarray(hidden, np.int32), self._blocked])
         clock.stage("state")
         merged, chosen = None, None
         if model is not None:
-            exclude = Histories.of([np.concatenate([gone, np.flatnonzero(barred.mask)])])
+            exclude = Histories.of([np.concatenate([seen, kept_out, np.flatnonzero(barred.mask)])])
             found, rung = self.models[model].recommend(row, k, exclude=exclude), model
             answered = Answered({model: found})
             clock.stage("generate")
             items, scores, sources = _single(found, k, model)
         else:
-            exclude = Histories.of([np.concatenate([gone, barred.told])])
-            pool = min(len(self.catalog), max(LEAST_POOL, POOL * k) * (1 if barred.all_told else 2))
+            told = kept_out if len(kept_out) <= TOLD else self.goods.by_popularity(kept_out)[:TOLD]
+            exclude = Histories.of([np.concatenate([seen, told, barred.told])])
+            more = 1 if barred.all_told and len(told) == len(kept_out) else 2  # some of what is named will have to go
+            pool = min(len(self.catalog), max(LEAST_POOL, POOL * k) * more)
             rung, shares, answered = self._generate(row, pool, exclude, seconds, clock, factors)
             clock.stage("generate")
             merged = merge(answered.lists, shares)
             closed = barred.mask.copy()
-            closed[gone] = True
+            closed[seen] = True
+            closed[kept_out] = True
             wishes = [Leaning(self.goods, taste) for taste in steering.tastes]
             chosen = policy.choose(asked, merged.items, merged.scores, closed, wishes)
             items, scores, sources = chosen.shown.items, chosen.shown.scores, _sources(merged, chosen)

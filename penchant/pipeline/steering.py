@@ -22,6 +22,8 @@ from penchant.pipeline.rules.goods import Goods
 from penchant.pipeline.rules.terms import DAY
 
 REACH = 8.0  # the factor on the score of what is wanted with all strength; what is not wanted is divided by it
+MOST_WEIGHT = 1e6
+_LOOKED_AT = 256  # most popular items of a name among which those near to the person are looked for
 _INJECTED = 10  # items that a wish makes candidates
 
 
@@ -88,8 +90,10 @@ class Steering(Settings):
     ignore: tuple[Ignored, ...] = ()
 
     def __add__(self, other: Steering) -> Steering:
-        """Both; factors on one generator are multiplied."""
-        weights = {name: self.weights.get(name, 1.0) * other.weights.get(name, 1.0) for name in {**self.weights, **other.weights}}
+        """Both; factors on one generator are multiplied, up to ``MOST_WEIGHT``."""
+        named = {**self.weights, **other.weights}
+        both = {name: self.weights.get(name, 1.0) * other.weights.get(name, 1.0) for name in named}
+        weights = {name: min(weight, MOST_WEIGHT) if weight < np.inf else weight for name, weight in both.items()}
         return Steering(weights=weights, tastes=(*self.tastes, *other.tastes), ignore=(*self.ignore, *other.ignore))
 
     def edited(self, history: Histories) -> Histories:
@@ -134,8 +138,7 @@ class Leaning:
     def __init__(self, goods: Goods, taste: Taste) -> None:
         self.goods, self.taste = goods, taste
         self._items = [int(code) for name in taste.items for code in goods.named("items", name)]
-        groups = [goods.named(field, name) for field in ("categories", "brands") for name in getattr(taste, field)]
-        self._group = np.concatenate([np.zeros(0, np.int32), *groups])
+        self._groups = [goods.named(field, name) for field in ("categories", "brands") for name in getattr(taste, field)]
 
     def meant(self, items: np.ndarray) -> np.ndarray:
         """See ``Change``."""
@@ -143,7 +146,9 @@ class Leaning:
 
     def likeness(self, items: np.ndarray) -> np.ndarray:
         """float32[C], 0..1: how much each item is what is meant."""
-        found = np.isin(items, self._group).astype(np.float32)
+        found = np.zeros(len(items), np.float32)
+        for group in self._groups:
+            found[np.isin(items, group, kind="table")] = 1.0
         for item in self._items:
             found = np.maximum(found, self.goods.likeness(item, items))
         return np.minimum(found, 1.0)
@@ -152,8 +157,10 @@ class Leaning:
         """See ``Change``: what is wanted, nearest to what the person did."""
         if self.taste.strength <= 0:
             return np.zeros(0, np.int32)
-        items = np.unique(np.concatenate([self._group, *map(self.goods.kin, self._items)]))
-        return self.goods.nearest(self.goods.by_popularity(items[~barred[items]]), asked.history, _INJECTED)
+        groups = [*self._groups, *map(self.goods.kin, self._items)]
+        popular = [group[~barred[group]][:_LOOKED_AT] for group in groups]
+        items = np.unique(np.concatenate([np.zeros(0, np.int32), *popular]))
+        return self.goods.nearest(self.goods.by_popularity(items), asked.history, _INJECTED)
 
     def factors(self, asked: Asked, items: np.ndarray) -> np.ndarray:
         """See ``Change``."""

@@ -248,7 +248,7 @@ RULES = st.lists(
 CANDIDATES = st.lists(st.integers(1, N), unique=True, max_size=N)
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=80, deadline=None)
 @given(RULES, CANDIDATES, st.integers(1, N), st.sets(st.integers(1, N)), st.text(max_size=3))
 def test_whatever_the_rules_no_excluded_item_is_shown_and_k_come_back(
     rules: list[dict[str, object]], candidates: list[int], k: int, hidden: set[int], seed: str

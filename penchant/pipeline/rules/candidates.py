@@ -11,6 +11,7 @@ import numpy as np
 
 #: In place of a place: a rule brought the item, or it fills a list that would be too short.
 BROUGHT, FILLS = -1, -2
+HIGHEST = np.float32(1e30)  # of a score: many boosts together must stay numbers
 
 
 @dataclass(frozen=True)
@@ -43,8 +44,9 @@ class Candidates:
         return Candidates(self.items[order], self.scores[order], self.places[order])
 
     def times(self, factors: np.ndarray) -> Candidates:
-        """With scores times float32[C]."""
-        return Candidates(self.items, self.scores * factors, self.places)
+        """With scores times float32[C], up to ``HIGHEST``."""
+        with np.errstate(over="ignore"):
+            return Candidates(self.items, np.minimum(self.scores * factors, HIGHEST), self.places)
 
     def by_score(self) -> Candidates:
         """The best first; equal ones keep their order."""

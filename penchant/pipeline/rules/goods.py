@@ -82,13 +82,13 @@ class Goods:
         return [f"{field}: {name}" for field in fields for name in getattr(where, field) if not len(self.named(field, name))]
 
     def named(self, field: str, name: str) -> np.ndarray:
-        """int32[m], items of a name: ``field`` is ``items``, ``categories``, ``brands`` or ``domains``."""
+        """int32[m], items of a name, the most popular first: ``field`` is ``items``, ``categories``, ``brands`` or ``domains``."""
         if field == "items":
-            return self.catalog.items.encode([name])[:1] if name in self.catalog.items else np.zeros(0, np.int32)
+            return self.catalog.items.encode([name]) if name in self.catalog.items else np.zeros(0, np.int32)
         return self._named_items[field].get(name, np.zeros(0, np.int32))
 
     def kin(self, item: int) -> np.ndarray:
-        """int32[m], the item and those of its narrowest category."""
+        """int32[m], the item and those of its narrowest category, the most popular first."""
         named = self.catalog.table["categories"][item - 1]
         same = self.named("categories", named[-1]) if named is not None and len(named) else np.zeros(0, np.int32)
         return np.concatenate([np.array([item], np.int32), same])
@@ -145,7 +145,7 @@ class Goods:
 
     @cached_property
     def _named_items(self) -> dict[str, dict[str, np.ndarray]]:
-        table = self.catalog.table.with_row_index("code", offset=1).with_columns(pl.col("code").cast(pl.Int32))
+        table = self.catalog.table.with_row_index("code", offset=1).with_columns(pl.col("code").cast(pl.Int32))[self.popular - 1]
         lists = pl.concat_list(pl.col("categories").fill_null([]), pl.col("category_names").fill_null([])).alias("name")
         every = {"categories": table.select("code", lists).explode("name").unique(maintain_order=True)}
         every |= {field: table.select("code", pl.col(column).alias("name")) for field, column in _LISTS.items() if field != "items"}
