@@ -12,7 +12,7 @@ from starlette.testclient import TestClient
 
 from penchant.core.errors import ArtifactError, InputError, StorageError, UnknownIdError
 from penchant.pipeline.release import Release
-from penchant.pipeline.steering import Steering
+from penchant.pipeline.steering import Ignored, Steering
 from penchant.serve.app import create_app
 from penchant.serve.directives import MOST, Directives, steering_key, together
 from penchant.serve.sqlite_log import SqliteEventLog
@@ -70,14 +70,16 @@ def test_what_is_ignored_is_as_if_it_had_never_been_done(served: TestClient, dir
     assert not gone & {cause["item_id"] for item in steered["items"] for cause in item["reason"]["because"]}
 
 
-def test_a_day_is_that_of_the_users_clock(served: TestClient) -> None:
+@pytest.mark.parametrize("offset", [0, 2, -720])
+def test_a_day_is_that_of_the_users_clock(served: TestClient, offset: int) -> None:
     now = int(time.time())
     midnight = now - now % DAY
-    events = [{"item_id": "i1", "timestamp": midnight - 60}, {"item_id": "i5", "timestamp": midnight - DAY - 60}]
-    for offset, ignored in ((0, {"i1"}), (2, {"i1"}) if now + 120 < midnight + DAY else (0, {"i1"})):
-        answer = ask(served, events=events, steer={"ignore": [{"days_ago": 1, "utc_offset_minutes": offset}]})
-        kept = [{"item_id": "i5"}] if ignored == {"i1"} and offset == 0 else None
-        assert answer["ignored_events"] == 1, kept
+    events = [{"item_id": item, "timestamp": midnight - ago} for item, ago in (("i1", 60), ("i5", DAY // 2 + 60), ("i9", DAY + 60))]
+    day = Ignored.day(1, now, offset_minutes=offset)
+    kept = [event for event in events if not (day.since or 0) <= event["timestamp"] < (day.until or 0)]  # type: ignore[operator]
+    steered = ask(served, events=events, steer={"ignore": [{"days_ago": 1, "utc_offset_minutes": offset}]})
+    assert shown(steered) == shown(ask(served, events=kept))
+    assert steered["ignored_events"] == len(events) - len(kept) > 0
 
 
 def test_events_without_times_cannot_be_ignored_by_time(served: TestClient) -> None:
