@@ -51,7 +51,7 @@ class Chosen:
         propensities: float64[m], see ``Selected``.
         drawn: bool[m], whether a place went by chance.
         labels: What stands at each.
-        ranked: All candidates by their changed scores, before selection.
+        ranked: All candidates by their changed scores, before selection, without those that only fill.
     """
 
     shown: Candidates
@@ -138,6 +138,7 @@ class Policy:
                 ranked, selected = self._selected(found.more(rest, 0.0, FILLS), asked, holding)
         shown = ranked.take(selected.places)
         labels = _labels(shown.items, holding, selected.drawn)
+        ranked = ranked.take(np.flatnonzero(ranked.places != FILLS))
         return Chosen(shown, selected.propensities, selected.drawn, labels, ranked)
 
     def _holding(self, asked: Asked, wishes: Sequence[Change]) -> _Holding:

@@ -25,7 +25,7 @@ class Barred:
 
     Attributes:
         mask: bool[N + 1].
-        told: int32[m], those that generators are told of, at most ``TOLD``.
+        told: int32[m], those that generators are told of, at most ``TOLD``; some may stand there twice.
         all_told: Whether these are all.
     """
 
@@ -62,19 +62,20 @@ class Filters:
         holding = [one for one in self._others if one.when.holds(asked)]
         if not holding:
             return self._fixed
-        mask, told = self._fixed.mask.copy(), [self._fixed.told]
+        mask, told, all_told = self._fixed.mask.copy(), [self._fixed.told], self._fixed.all_told
         for one in holding:
             if one.doings is None:
                 if one.mask is not None:
                     mask |= one.mask
                 told.append(one.told)
+                all_told &= len(one.told) < TOLD
             else:
                 items = one.doings.items_of(asked)
                 items = items if one.mask is None else items[one.mask[items]]
                 mask[items] = True
-                told.append(items)
-        first = np.unique(np.concatenate(told)[:TOLD])
-        return Barred(mask, first, int(mask.sum()) == len(first))
+                told.append(np.unique(items))
+        first = np.concatenate(told)
+        return Barred(mask, first[:TOLD], all_told and len(first) <= TOLD)
 
 
 @dataclass(frozen=True)
