@@ -15,7 +15,7 @@ from penchant.core.storage import replace_text
 from penchant.pipeline.campaigns import journey_campaigns
 from penchant.pipeline.release import load_release
 from penchant.pipeline.rules.file import Refused, check_rules, written
-from penchant.pipeline.rules_file import RulesFile
+from penchant.pipeline.rules_file import RulesFile, content
 
 app = typer.Typer(no_args_is_help=True)
 console = Console(soft_wrap=True, markup=False, highlight=False)
@@ -37,7 +37,7 @@ def check(
     """
     problems: list[PenchantError] = []
     try:
-        check_rules(_content(file))
+        check_rules(content(file))
     except Refused as refused:
         problems += [problem.error(file.name) for problem in refused.problems]
     if not problems:
@@ -72,10 +72,3 @@ def campaigns(
     rules = journey_campaigns(folder or fetch("complete-journey"), strength=strength)
     replace_text(out, written(rules))
     console.print(f"{len(rules.rules)} rules, version {rules.version}: {out}")
-
-
-def _content(file: Path) -> bytes:
-    try:
-        return file.read_bytes()
-    except OSError as error:
-        raise InputError(f"{file}", f"the file of rules cannot be read ({error.strerror})", "pass a file that is there") from error

@@ -22,7 +22,7 @@ from penchant.pipeline.policy import Chosen, Policy, PolicySettings
 from penchant.pipeline.reasons import Explainer, Reason, reasons
 from penchant.pipeline.rules.asked import Asked
 from penchant.pipeline.rules.candidates import BROUGHT, Candidates
-from penchant.pipeline.rules.filters import TOLD
+from penchant.pipeline.rules.filters import TOLD, Barred
 from penchant.pipeline.rules.goods import Goods
 from penchant.pipeline.rules.kinds import Rules
 from penchant.pipeline.steering import Leaning, Steering
@@ -211,62 +211,79 @@ class Recommender:
         whole = history if history is not None else history_of(self.catalog, events or [])
         row = steering.edited(whole)
         asked = Asked(row, k, int(time.time()) if now is None else now, user_id, seed)
-        barred = policy.barred(asked)
-        seen = row.items if exclude_seen else row.items[:0]
         kept_out = np.concatenate([np.asarray(hidden, np.int32), self._blocked])
+        out = _Out(row.items if exclude_seen else row.items[:0], kept_out, policy.barred(asked))
         clock.stage("state")
-        merged, chosen = None, None
         if model is not None:
-            exclude = Histories.of([np.concatenate([seen, kept_out, np.flatnonzero(barred.mask)])])
-            found, rung = self.models[model].recommend(row, k, exclude=exclude), model
-            answered = Answered({model: found})
-            clock.stage("generate")
-            items, scores, sources = _single(found, k, model)
+            made = self._by_model(model, asked, out, clock)
         else:
-            told = kept_out if len(kept_out) <= TOLD else self.goods.by_popularity(kept_out)[:TOLD]
-            exclude = Histories.of([np.concatenate([seen, told, barred.told])])
-            more = 1 if barred.all_told and len(told) == len(kept_out) else 2  # some of what is named will have to go
-            pool = min(len(self.catalog), max(LEAST_POOL, POOL * k) * more)
-            rung, shares, answered = self._generate(row, pool, exclude, seconds, clock, factors)
-            clock.stage("generate")
-            merged = merge(answered.lists, shares)
-            closed = barred.mask.copy()
-            closed[seen] = True
-            closed[kept_out] = True
-            wishes = [Leaning(self.goods, taste) for taste in steering.tastes]
-            chosen = policy.choose(asked, merged.items, merged.scores, closed, wishes)
-            items, scores, sources = chosen.shown.items, chosen.shown.scores, _sources(merged, chosen)
+            made = self._by_policy(policy, asked, out, steering, factors, seconds, clock)
         clock.stage("merge and policy")
-        missing = dict(answered.missing)
-        why = self._explain(row, items, missing, clock.left(seconds)) if explain else [Reason("", "none")] * len(items)
-        if explain and chosen is not None:
-            why = _true_of_rules(why, chosen)
+        missing = dict(made.answered.missing)
+        why = [Reason("", "none")] * len(made.items)
+        if explain:
+            why = _true_of_rules(self._explain(row, made.items, missing, clock.left(seconds)), made.chosen)
         clock.stage("reasons")
-        ids = self.catalog.items.decode(items)
-        propensities = [1.0] * len(items) if chosen is None else chosen.propensities.tolist()
-        labels = [()] * len(items) if chosen is None else chosen.labels
-        suggestions = tuple(
-            Suggestion(int(item), item_id, float(score), tuple(source), reason, propensity, label)
-            for item, item_id, score, source, reason, propensity, label in zip(
-                items, ids, scores, sources, why, propensities, labels, strict=True
-            )
-        )
         spent = clock.done()
         self._rest.took((spent["total"] - spent["generate"] - spent["reasons"]) / 1e3)
         return Recommendation(
-            suggestions,
+            self._suggestions(made, why),
             row.num_events,
-            rung,
-            tuple(answered.lists),
+            made.rung,
+            tuple(made.answered.lists),
             missing,
             spent,
-            answered.lists,
-            merged,
-            answered.milliseconds,
+            made.answered.lists,
+            made.merged,
+            made.answered.milliseconds,
             policy.version,
-            None if chosen is None else chosen.ranked,
+            None if made.chosen is None else made.chosen.ranked,
             whole.num_events - row.num_events,
         )
+
+    def _by_model(self, model: str, asked: Asked, out: _Out, clock: _Clock) -> _Made:
+        """What one model says."""
+        found = self.models[model].recommend(asked.history, asked.k, exclude=out.all_of_them())
+        clock.stage("generate")
+        real = found.items[0] > 0
+        items, scores = found.items[0][real][: asked.k], found.scores[0][real][: asked.k]
+        return _Made(model, Answered({model: found}), items, scores, [[model]] * len(items))
+
+    def _by_policy(
+        self,
+        policy: Policy,
+        asked: Asked,
+        out: _Out,
+        steering: Steering,
+        factors: Mapping[str, float],
+        seconds: float | None,
+        clock: _Clock,
+    ) -> _Made:
+        """What the generators named, merged, under the rules."""
+        exclude, complete = out.most_popular(self.goods)
+        pool = min(len(self.catalog), max(LEAST_POOL, POOL * asked.k) * (1 if complete else 2))  # some of it will have to go
+        rung, weights, answered = self._generate(asked.history, pool, exclude, seconds, clock, factors)
+        clock.stage("generate")
+        merged = merge(answered.lists, weights)
+        wishes = [Leaning(self.goods, taste) for taste in steering.tastes]
+        chosen = policy.choose(asked, merged.items, merged.scores, out.mask(), wishes)
+        return _Made(rung, answered, chosen.shown.items, chosen.shown.scores, _sources(merged, chosen), merged, chosen)
+
+    def _suggestions(self, made: _Made, why: Sequence[Reason]) -> tuple[Suggestion, ...]:
+        count, chosen = len(made.items), made.chosen
+        propensities = [1.0] * count if chosen is None else chosen.propensities.tolist()
+        labels = [()] * count if chosen is None else chosen.labels
+        rows = zip(
+            made.items.tolist(),
+            self.catalog.items.decode(made.items),
+            made.scores.tolist(),
+            map(tuple, made.sources),
+            why,
+            propensities,
+            labels,
+            strict=True,
+        )
+        return tuple(Suggestion(*row) for row in rows)
 
     def _generate(
         self, row: Histories, pool: int, exclude: Histories, seconds: float | None, clock: _Clock, factors: Mapping[str, float]
@@ -311,6 +328,45 @@ class Recommender:
         return found
 
 
+@dataclass(frozen=True)
+class _Out:
+    """Items that must not be shown: seen ones, those hidden or blocked, and what rules exclude."""
+
+    seen: np.ndarray
+    kept_out: np.ndarray
+    barred: Barred
+
+    def mask(self) -> np.ndarray:
+        """bool[N + 1], all of them."""
+        found = self.barred.mask.copy()
+        found[self.seen] = True
+        found[self.kept_out] = True
+        return found
+
+    def all_of_them(self) -> Histories:
+        """As generators are told, one row."""
+        return Histories.of([np.concatenate([self.seen, self.kept_out, np.flatnonzero(self.barred.mask)])])
+
+    def most_popular(self, goods: Goods) -> tuple[Histories, bool]:
+        """The same without the less popular where there are very many, see ``TOLD``; and whether these are all."""
+        told = self.kept_out if len(self.kept_out) <= TOLD else goods.by_popularity(self.kept_out)[:TOLD]
+        complete = self.barred.all_told and len(told) == len(self.kept_out)
+        return Histories.of([np.concatenate([self.seen, told, self.barred.told])]), complete
+
+
+@dataclass(frozen=True)
+class _Made:
+    """A list before its reasons."""
+
+    rung: str
+    answered: Answered
+    items: np.ndarray
+    scores: np.ndarray
+    sources: Sequence[Sequence[str]]
+    merged: Merged | None = None
+    chosen: Chosen | None = None
+
+
 class _Clock:
     """Milliseconds between stages."""
 
@@ -334,9 +390,11 @@ def _sources(merged: Merged, chosen: Chosen) -> list[list[str]]:
     return [merged.sources(place) if place >= 0 else ["rules" if place == BROUGHT else "fill"] for place in chosen.shown.places.tolist()]
 
 
-def _true_of_rules(why: Sequence[Reason], chosen: Chosen) -> list[Reason]:
+def _true_of_rules(why: Sequence[Reason], chosen: Chosen | None) -> list[Reason]:
     """The same, but what stands where it does by chance or by a rule says so. An event that drives an item does so all the same."""
     found = list(why)
+    if chosen is None:
+        return found
     for place, (stood, drawn) in enumerate(zip(chosen.shown.places.tolist(), chosen.drawn.tolist(), strict=True)):
         if drawn:
             found[place] = Reason("Shown to find out who likes it", "chance")
@@ -344,8 +402,3 @@ def _true_of_rules(why: Sequence[Reason], chosen: Chosen) -> list[Reason]:
             named = ", ".join(chosen.labels[place])
             found[place] = Reason(f"Brought in by a rule: {named}" if named else "Brought in by a rule", "rule")
     return found
-
-
-def _single(found: TopK, k: int, name: str) -> tuple[np.ndarray, np.ndarray, list[list[str]]]:
-    real = found.items[0] > 0
-    return found.items[0][real][:k], found.scores[0][real][:k], [[name]] * int(real.sum())

@@ -38,11 +38,7 @@ class RulesFile:
             SettingsError: It breaks a rule; the message names the line.
         """
         try:
-            text = path.read_bytes()
-        except OSError as error:
-            raise InputError(f"{path}", f"the file of rules cannot be read ({error.strerror})", "pass a file that is there") from error
-        try:
-            return cls(path.name, *check_rules(text))
+            return cls(path.name, *check_rules(content(path)))
         except Refused as refused:
             raise refused.problems[0].error(path.name, len(refused.problems) - 1) from None
 
@@ -66,6 +62,18 @@ class RulesFile:
         """Lines and names that the catalogue does not have: no error, as items come and go."""
         pairs = zip(self.rules.rules, self.lines, strict=True)
         return [(line, name) for rule, line in pairs for where in _wheres(rule) for name in goods.unknown(where)]
+
+
+def content(path: Path) -> bytes:
+    """What a file of rules holds.
+
+    Raises:
+        InputError: It cannot be opened.
+    """
+    try:
+        return path.read_bytes()
+    except OSError as error:
+        raise InputError(f"{path}", f"the file of rules cannot be read ({error.strerror})", "pass a file that is there") from error
 
 
 def _wheres(rule: AnyRule) -> list[Where]:

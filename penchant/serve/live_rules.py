@@ -11,6 +11,8 @@ import time
 import weakref
 from pathlib import Path
 
+from prometheus_client import CollectorRegistry, Gauge
+
 from penchant.core.errors import PenchantError
 from penchant.pipeline.recommender import Recommender
 from penchant.pipeline.rules_file import RulesFile
@@ -66,6 +68,11 @@ class LiveRules:
         except PenchantError as error:
             _log.warning("the rules are not followed: %s", error)
             self.refused = error
+
+    def observe(self, registry: CollectorRegistry) -> None:
+        """Tell Prometheus whether the file is followed."""
+        told = Gauge("penchant_rules_refused", "1 while the file of rules is not followed for what is wrong with it.", registry=registry)
+        told.set_function(lambda: float(self.refused is not None))
 
     def start(self) -> None:
         """Look at the file again and again."""

@@ -90,6 +90,8 @@ class Backend:
         settings = settings or ServeSettings()
         directives = None if store is None else Directives(store)
         rules = None if settings.rules is None else LiveRules(settings.rules)
+        if rules is not None:
+            rules.observe(metrics.registry)
         return cls(log, events, store, near_line, metrics, settings, Stock(store), directives, rules)
 
 

@@ -66,6 +66,7 @@ def test_a_file_is_followed_while_it_is_good_and_told_when_it_is_not(tiny_releas
             told = client.get("/v1/rules").json()
             assert told["refused"]["value"].startswith(f"rules.yaml, line {line}: ")
             assert ask(client)["rules"] == told["version"] == second["rules"], "the last good ones stay"
+            assert "penchant_rules_refused 1.0" in client.get("/metrics").text
         path.unlink()
         rules.look()
         assert "cannot be read" in client.get("/v1/rules").json()["refused"]["rule"]
