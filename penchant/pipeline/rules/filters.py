@@ -62,7 +62,8 @@ class Filters:
         holding = [one for one in self._others if one.when.holds(asked)]
         if not holding:
             return self._fixed
-        mask, told, all_told = self._fixed.mask.copy(), [self._fixed.told], self._fixed.all_told
+        mask, all_told = self._fixed.mask.copy(), self._fixed.all_told
+        told: list[np.ndarray] = []
         for one in holding:
             if one.doings is None:
                 if one.mask is not None:
@@ -74,7 +75,7 @@ class Filters:
                 items = items if one.mask is None else items[one.mask[items]]
                 mask[items] = True
                 told.append(np.unique(items))
-        first = np.concatenate(told)
+        first = np.concatenate([*told, self._fixed.told])  # what this person had is what generators would name
         return Barred(mask, first[:TOLD], all_told and len(first) <= TOLD)
 
 

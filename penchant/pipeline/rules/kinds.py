@@ -9,7 +9,7 @@ from typing import Annotated, Any, Literal, Self
 
 from pydantic import Discriminator, Field, model_validator
 
-from penchant.pipeline.rules.terms import Audience, Did, Moment, Names, Number, Range, Text, Where, Written, broken
+from penchant.pipeline.rules.terms import Audience, Did, Moment, Number, Range, Text, Where, Written, broken
 
 Strength = Annotated[Number, Field(gt=0, le=100)]
 
@@ -174,6 +174,3 @@ class Rules(Written):
         """Hash of what they say; layout and comments of the file change nothing."""
         told = json.dumps(self.model_dump(mode="json"), sort_keys=True)
         return hashlib.sha256(told.encode("utf-8", "surrogatepass")).hexdigest()[:12]
-
-
-__all__ = ["AnyRule", "Boost", "Diversity", "Exclude", "Explore", "Freshness", "Names", "Quota", "Rule", "Rules", "Spacing"]
