@@ -88,13 +88,16 @@ def serve_release(
     deadline_ms: Annotated[float, typer.Option("--deadline-ms", min=0, help="That a list may take; 0: as long as it takes.")] = 0.0,
     most_running: Annotated[int, typer.Option("--most-running", min=1, help="Requests under way; more are refused with 503.")] = 128,
     batch: Annotated[int, typer.Option("--batch", min=1, help="Requests that one model call answers, at most.")] = 32,
+    rules: Annotated[
+        Path | None, typer.Option("--rules", help="File of rules, followed whenever it changes. Default: the release's.")
+    ] = None,
 ) -> None:
     """Serve a release: the page at /, the API under /v1.
 
     Examples: `penchant serve --release runs/ml-100k/release` ·
     `penchant serve --redis redis://localhost:6379/0 --kafka localhost:9092 --no-follow`
     """
-    settings = ServeSettings(deadline_ms=deadline_ms or None, most_running=most_running, batch=batch)
+    settings = ServeSettings(deadline_ms=deadline_ms or None, most_running=most_running, batch=batch, rules=rules)
     where = state or release.parent / "state"
     serve(release, host=host, port=port, data_dir=where, redis=redis, kafka=kafka, follow=follow, settings=settings)
 

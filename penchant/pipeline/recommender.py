@@ -18,8 +18,14 @@ from penchant.pipeline.calls import FAILED, LATE, Answered, Calls, OneByOne
 from penchant.pipeline.lane import Generator
 from penchant.pipeline.merge import Merged, merge
 from penchant.pipeline.pace import Pace
-from penchant.pipeline.policy import PolicySettings, space_out, spacing_keys
+from penchant.pipeline.policy import Chosen, Policy, PolicySettings
 from penchant.pipeline.reasons import Explainer, Reason, reasons
+from penchant.pipeline.rules.asked import Asked
+from penchant.pipeline.rules.candidates import BROUGHT, Candidates
+from penchant.pipeline.rules.filters import TOLD, Barred
+from penchant.pipeline.rules.goods import Goods
+from penchant.pipeline.rules.kinds import Rules
+from penchant.pipeline.steering import Leaning, Steering
 from penchant.ranking import check_k
 
 #: Candidates taken from each generator for a list of k: enough that policy has a choice.
@@ -34,9 +40,13 @@ class Suggestion:
     Attributes:
         item: Code of the item.
         item_id: Its id.
-        score: Of the model, or of the merge.
-        sources: Generators that named it, the one that ranked it best first.
+        score: Of the model, or of the merge after the rules.
+        sources: Generators that named it, the one that ranked it best first; ``rules`` where a rule brought it, ``fill``
+            where it fills a list that would be too short.
         reason: Why it is here.
+        propensity: The probability with which the item took this place under the policy, given the places above and how
+            they were filled; 1 where nothing is left to chance.
+        labels: Of the rules that speak for it.
     """
 
     item: int
@@ -44,6 +54,8 @@ class Suggestion:
     score: float
     sources: tuple[str, ...]
     reason: Reason
+    propensity: float = 1.0
+    labels: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -76,6 +88,9 @@ class Recommendation:
         lists: What each generator named, best first.
         merged: All candidates, before policy; None where one model was asked for.
         asked_ms: From the question to each generator's answer.
+        rules: Version of the rules that were applied.
+        ranked: All candidates after filters and changes of scores, before selection; None where one model was asked for.
+        ignored: Events of the history that steering left out.
     """
 
     suggestions: tuple[Suggestion, ...]
@@ -87,6 +102,9 @@ class Recommendation:
     lists: Mapping[str, TopK] = field(default_factory=dict)
     merged: Merged | None = None
     asked_ms: Mapping[str, float] = field(default_factory=dict)
+    rules: str = ""
+    ranked: Candidates | None = None
+    ignored: int = 0
 
 
 class Recommender:
@@ -100,9 +118,10 @@ class Recommender:
         last: Name of the generator that answers where none of a rung did; called at once, so it should be one that
             cannot fail and takes no time.
         explainer: Gives the reasons.
-        policy: Rules of a list.
+        policy: Rules of a list; ``use`` changes them.
         blocked: Codes of items that must not be shown to anybody.
         calls: How generators are called; one by one by default.
+        goods: The catalogue as rules see it; by default nobody knows what is alike or popular.
     """
 
     def __init__(
@@ -117,6 +136,7 @@ class Recommender:
         policy: PolicySettings | None = None,
         blocked: Collection[int] = (),
         calls: Calls | None = None,
+        goods: Goods | None = None,
     ) -> None:
         named = {name for rung in rungs for name in rung.generators} | set(newcomers) | {last}
         unknown = sorted(named - set(models))
@@ -124,11 +144,20 @@ class Recommender:
         require(len(rungs) > 0, "no rungs", "a list is made in some way", "pass at least one rung")
         self.catalog, self.models, self.rungs, self.newcomers, self.last = catalog, dict(models), tuple(rungs), dict(newcomers), last
         self.explainer = explainer
-        self.policy = policy or PolicySettings()
-        self.keys = spacing_keys(catalog)
+        self.goods = goods or Goods(catalog)
+        self.policy = Policy((policy or PolicySettings()).rules(), self.goods)
         self.blocked = tuple(sorted(blocked))
+        self._blocked = np.array(self.blocked, np.int32)
         self.calls = calls or OneByOne(self.models)
         self._rest, self._reasons = Pace(), Pace()  # of all but the generators; of the reasons
+
+    def use(self, rules: Rules) -> None:
+        """Apply these rules from the next list on.
+
+        Raises:
+            InputError: They do not fit the catalogue; those of before stay.
+        """
+        self.policy = Policy(rules, self.goods)
 
     def recommend(
         self,
@@ -138,10 +167,14 @@ class Recommender:
         k: int = 20,
         model: str | None = None,
         exclude_seen: bool = True,
-        hidden: Sequence[int] = (),
+        hidden: Sequence[int] | np.ndarray = (),
         explain: bool = True,
         seconds: float | None = None,
         weights: Mapping[str, float] | None = None,
+        steering: Steering | None = None,
+        user_id: str | None = None,
+        now: int | None = None,
+        seed: str = "",
     ) -> Recommendation:
         """Recommend for any history, of people never seen in training too.
 
@@ -149,60 +182,113 @@ class Recommender:
             events: What somebody did, oldest first: item ids, or mappings with ``item_id``, ``event``, ``timestamp``.
             history: The same as one row of codes; give one of the two, or neither for somebody new.
             k: Length of the list, 1..N. Fewer come back when fewer are left.
-            model: One model by name, its list as it is; None merges the generators and applies the policy.
+            model: One model by name, its list as it is but for what rules exclude and steering ignores; None merges the
+                generators and applies the policy.
             exclude_seen: Leave out what the history holds.
             hidden: Codes of further items to leave out.
             explain: Give reasons (costs one more scoring of a few short histories).
             seconds: That the answer may take; None: as long as it takes. What cannot be done in time is left out.
             weights: Factors on the weights of generators, by name; those not named keep theirs, 0 leaves one out.
+            steering: What the person asks for. Its weights come on top of ``weights``.
+            user_id: Whose list it is, for rules that are for some people only.
+            now: UTC seconds, for rules that hold at some time only; by default the clock's.
+            seed: Of what rules leave to chance: the same one gives the same list.
 
         Raises:
             UnknownIdError: An event names an item that is not in the catalogue.
-            InputError: k, model or weights are out of range.
+            InputError: k, model or weights are out of range, or steering goes by times that the history does not have.
         """
-        clock = _Clock()
+        clock, policy, steering = _Clock(), self.policy, steering or Steering()
         check_k(k, len(self.catalog))
-        self._check_weights(weights or {})
+        factors = (Steering(weights=dict(weights or {})) + steering).weights
+        self._check_weights(factors)
         require(
             model is None or model in self.models,
             f"model={model!r}",
             "no such model in this release",
             f"pass one of {', '.join(sorted(self.models))}, or none for the merged list",
         )
-        row = history if history is not None else history_of(self.catalog, events or [])
-        exclude = _excluded(row, exclude_seen, (*hidden, *self.blocked))
+        whole = history if history is not None else history_of(self.catalog, events or [])
+        row = steering.edited(whole)
+        asked = Asked(row, k, int(time.time()) if now is None else now, user_id, seed)
+        kept_out = np.concatenate([np.asarray(hidden, np.int32), self._blocked])
+        out = _Out(row.items if exclude_seen else row.items[:0], kept_out, policy.barred(asked))
         clock.stage("state")
         if model is not None:
-            found, merged, rung = self.models[model].recommend(row, k, exclude=exclude), None, model
-            answered = Answered({model: found})
-            clock.stage("generate")
-            items, scores, sources = _single(found, k, model)
+            made = self._by_model(model, asked, out, clock)
         else:
-            rung, weights, answered = self._generate(row, k, exclude, seconds, clock, weights or {})
-            clock.stage("generate")
-            merged = merge(answered.lists, weights)
-            places = space_out(merged.items.tolist(), self.keys, self.policy, k)
-            items, scores, sources = merged.items[places], merged.scores[places], [merged.sources(place) for place in places]
+            made = self._by_policy(policy, asked, out, steering, factors, seconds, clock)
         clock.stage("merge and policy")
-        missing = dict(answered.missing)
-        why = self._explain(row, items, missing, clock.left(seconds)) if explain else [Reason("", "none")] * len(items)
+        missing = dict(made.answered.missing)
+        why = [Reason("", "none")] * len(made.items)
+        if explain:
+            why = _true_of_rules(self._explain(row, made.items, missing, clock.left(seconds)), made.chosen)
         clock.stage("reasons")
-        ids = self.catalog.items.decode(items)
-        suggestions = tuple(
-            Suggestion(int(item), item_id, float(score), tuple(source), reason)
-            for item, item_id, score, source, reason in zip(items, ids, scores, sources, why, strict=True)
-        )
         spent = clock.done()
         self._rest.took((spent["total"] - spent["generate"] - spent["reasons"]) / 1e3)
         return Recommendation(
-            suggestions, row.num_events, rung, tuple(answered.lists), missing, spent, answered.lists, merged, answered.milliseconds
+            self._suggestions(made, why),
+            row.num_events,
+            made.rung,
+            tuple(made.answered.lists),
+            missing,
+            spent,
+            made.answered.lists,
+            made.merged,
+            made.answered.milliseconds,
+            policy.version,
+            None if made.chosen is None else made.chosen.ranked,
+            whole.num_events - row.num_events,
         )
 
+    def _by_model(self, model: str, asked: Asked, out: _Out, clock: _Clock) -> _Made:
+        """What one model says."""
+        found = self.models[model].recommend(asked.history, asked.k, exclude=out.all_of_them())
+        clock.stage("generate")
+        real = found.items[0] > 0
+        items, scores = found.items[0][real][: asked.k], found.scores[0][real][: asked.k]
+        return _Made(model, Answered({model: found}), items, scores, [[model]] * len(items))
+
+    def _by_policy(
+        self,
+        policy: Policy,
+        asked: Asked,
+        out: _Out,
+        steering: Steering,
+        factors: Mapping[str, float],
+        seconds: float | None,
+        clock: _Clock,
+    ) -> _Made:
+        """What the generators named, merged, under the rules."""
+        exclude, complete = out.most_popular(self.goods)
+        pool = min(len(self.catalog), max(LEAST_POOL, POOL * asked.k) * (1 if complete else 2))  # some of it will have to go
+        rung, weights, answered = self._generate(asked.history, pool, exclude, seconds, clock, factors)
+        clock.stage("generate")
+        merged = merge(answered.lists, weights)
+        wishes = [Leaning(self.goods, taste) for taste in steering.tastes]
+        chosen = policy.choose(asked, merged.items, merged.scores, out.mask(), wishes)
+        return _Made(rung, answered, chosen.shown.items, chosen.shown.scores, _sources(merged, chosen), merged, chosen)
+
+    def _suggestions(self, made: _Made, why: Sequence[Reason]) -> tuple[Suggestion, ...]:
+        count, chosen = len(made.items), made.chosen
+        propensities = [1.0] * count if chosen is None else chosen.propensities.tolist()
+        labels = [()] * count if chosen is None else chosen.labels
+        rows = zip(
+            made.items.tolist(),
+            self.catalog.items.decode(made.items),
+            made.scores.tolist(),
+            map(tuple, made.sources),
+            why,
+            propensities,
+            labels,
+            strict=True,
+        )
+        return tuple(Suggestion(*row) for row in rows)
+
     def _generate(
-        self, row: Histories, k: int, exclude: Histories, seconds: float | None, clock: _Clock, factors: Mapping[str, float]
+        self, row: Histories, pool: int, exclude: Histories, seconds: float | None, clock: _Clock, factors: Mapping[str, float]
     ) -> tuple[str, Mapping[str, float], Answered]:
         """The rung, its weights, and what its generators named."""
-        pool = min(len(self.catalog), max(LEAST_POOL, POOL * k))
         left = clock.left(seconds)
         rest = self._rest.expected()
         ways = self.rungs if row.num_events else (Rung("newcomer", self.newcomers),)
@@ -242,6 +328,45 @@ class Recommender:
         return found
 
 
+@dataclass(frozen=True)
+class _Out:
+    """Items that must not be shown: seen ones, those hidden or blocked, and what rules exclude."""
+
+    seen: np.ndarray
+    kept_out: np.ndarray
+    barred: Barred
+
+    def mask(self) -> np.ndarray:
+        """bool[N + 1], all of them."""
+        found = self.barred.mask.copy()
+        found[self.seen] = True
+        found[self.kept_out] = True
+        return found
+
+    def all_of_them(self) -> Histories:
+        """As generators are told, one row."""
+        return Histories.of([np.concatenate([self.seen, self.kept_out, np.flatnonzero(self.barred.mask)])])
+
+    def most_popular(self, goods: Goods) -> tuple[Histories, bool]:
+        """The same without the less popular where there are very many, see ``TOLD``; and whether these are all."""
+        told = self.kept_out if len(self.kept_out) <= TOLD else goods.by_popularity(self.kept_out)[:TOLD]
+        complete = self.barred.all_told and len(told) == len(self.kept_out)
+        return Histories.of([np.concatenate([self.seen, told, self.barred.told])]), complete
+
+
+@dataclass(frozen=True)
+class _Made:
+    """A list before its reasons."""
+
+    rung: str
+    answered: Answered
+    items: np.ndarray
+    scores: np.ndarray
+    sources: Sequence[Sequence[str]]
+    merged: Merged | None = None
+    chosen: Chosen | None = None
+
+
 class _Clock:
     """Milliseconds between stages."""
 
@@ -261,11 +386,19 @@ class _Clock:
         return {**self.stages, "total": (time.perf_counter() - self.started) * 1e3}
 
 
-def _excluded(row: Histories, exclude_seen: bool, hidden: Sequence[int]) -> Histories:
-    seen = row.items if exclude_seen else np.zeros(0, np.int32)
-    return Histories.of([np.concatenate([seen, np.asarray(hidden, np.int32)])])
+def _sources(merged: Merged, chosen: Chosen) -> list[list[str]]:
+    return [merged.sources(place) if place >= 0 else ["rules" if place == BROUGHT else "fill"] for place in chosen.shown.places.tolist()]
 
 
-def _single(found: TopK, k: int, name: str) -> tuple[np.ndarray, np.ndarray, list[list[str]]]:
-    real = found.items[0] > 0
-    return found.items[0][real][:k], found.scores[0][real][:k], [[name]] * int(real.sum())
+def _true_of_rules(why: Sequence[Reason], chosen: Chosen | None) -> list[Reason]:
+    """The same, but what stands where it does by chance or by a rule says so. An event that drives an item does so all the same."""
+    found = list(why)
+    if chosen is None:
+        return found
+    for place, (stood, drawn) in enumerate(zip(chosen.shown.places.tolist(), chosen.drawn.tolist(), strict=True)):
+        if drawn:
+            found[place] = Reason("Shown to find out who likes it", "chance")
+        elif stood == BROUGHT and found[place].kind in ("popular", "history"):
+            named = ", ".join(chosen.labels[place])
+            found[place] = Reason(f"Brought in by a rule: {named}" if named else "Brought in by a rule", "rule")
+    return found

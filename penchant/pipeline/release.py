@@ -31,7 +31,7 @@ from penchant.data.histories import Histories
 from penchant.data.vocabulary import Vocabulary
 from penchant.items.codebook import load_quantiser
 from penchant.items.encoders import TextEncoder
-from penchant.items.item_space import ItemSpace
+from penchant.items.item_space import TEXT, ItemSpace
 from penchant.items.minilm import MiniLM
 from penchant.items.quantiser import Quantiser
 from penchant.items.tfidf import TfidfSvd
@@ -48,6 +48,7 @@ from penchant.pipeline.lane import Generator
 from penchant.pipeline.policy import PolicySettings
 from penchant.pipeline.reasons import BySample, ByScores
 from penchant.pipeline.recommender import Recommender, Rung
+from penchant.pipeline.rules.goods import Goods
 
 KIND = "release"
 TOGETHER = "item-knn"  # the model that knows what the same users chose
@@ -164,6 +165,7 @@ class Release:
             policy=self.settings.policy,
             blocked=self.blocked,
             calls=calls,
+            goods=Goods(self.space.catalog, vectors=self.space.vectors[TEXT], events=self.space.events),
         )
 
 

@@ -57,8 +57,10 @@ class Suggested(Card):
 
     rank: int
     score: float
-    sources: list[str] = Field(description="Models that named the item, the one that ranked it best first.")
+    sources: list[str] = Field(description="Models that named it, the one that ranked it best first; or `rules`, `fill`.")
     reason: Why
+    propensity: float = Field(description="Probability with which it took this place; 1 where rules leave nothing to chance.")
+    labels: list[str] = Field(description="Of rules that speak for it, such as promotions.")
 
 
 class Parts(_Answer):
@@ -88,6 +90,7 @@ class Trace(_Answer):
 
     generators: dict[str, Stage]
     merged: list[Candidate] = Field(description="Candidates of all generators, best first, before the policy.")
+    ranked: list[Candidate] = Field(description="After filters and changes of scores, before places were given away.")
 
 
 class RecommendOut(_Answer):
@@ -98,6 +101,8 @@ class RecommendOut(_Answer):
     user_id: str | None
     history_length: int
     items: list[Suggested]
+    rules: str = Field(description="Version of the rules.")
+    ignored_events: int = Field(description="Events of the history that steering left out.")
     rung: str = Field(description="The way the list was made: the best one that the time allowed, or the model that was asked for.")
     parts: Parts
     milliseconds: dict[str, float]
@@ -192,6 +197,64 @@ class TrendingOut(_Answer):
     items: list[Trend]
 
 
+class TasteOut(_Answer):
+    """More or less of this."""
+
+    items: list[str]
+    categories: list[str]
+    brands: list[str]
+    strength: float
+
+
+class IgnoredOut(_Answer):
+    """Events that do not count, UTC seconds; null: no end."""
+
+    since: int | None
+    until: int | None
+
+
+class DirectiveOut(_Answer):
+    """Something that holds for every list of a user."""
+
+    id: str = Field(description="To take it back by.")
+    said: int
+    ends: int
+    weights: dict[str, float]
+    tastes: list[TasteOut]
+    ignore: list[IgnoredOut] = Field(description="Days are those of the time when it was said.")
+
+
+class SteeringOut(_Answer):
+    """What holds for a user, the oldest first."""
+
+    user_id: str
+    steering: list[DirectiveOut]
+
+
+class Noted(_Answer):
+    """A name of a file of rules that the catalogue does not have."""
+
+    line: int
+    name: str
+
+
+class RulesOut(_Answer):
+    """Rules that are followed."""
+
+    version: str
+    file: str | None = Field(description="Null: those of the release.")
+    since: int | None
+    rules: list[dict[str, Any]]
+    unknown: list[Noted] = Field(description="They mean nothing at present.")
+    refused: Refusal | None = Field(description="What is wrong with what the file holds now; the rules of before are followed.")
+
+
+class StockOut(_Answer):
+    """Items that are out of stock."""
+
+    out: list[str]
+
+
 class UserOut(_Answer):
     """A user's past, newest first. What concerns hidden items is left out, as the models do not see it."""
 
@@ -204,6 +267,7 @@ class UserOut(_Answer):
     interests: list[Interest] = Field(
         description="Categories of what the user did since the release, the newest counting most; a moment behind the log."
     )
+    steering: list[DirectiveOut] = Field(description="What holds for every list of theirs, the oldest first.")
 
 
 class Share(_Answer):

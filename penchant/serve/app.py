@@ -19,7 +19,7 @@ from penchant.serve.body_limit import BodyLimit
 from penchant.serve.console import Console
 from penchant.serve.events import EventLog
 from penchant.serve.refusals import add_handlers
-from penchant.serve.routes import beam, catalogue, events, recommend, releases, report, trends, users
+from penchant.serve.routes import beam, catalogue, events, policy, recommend, releases, report, steering, trends, users
 from penchant.serve.service import Backend, ServeSettings, Service
 from penchant.serve.shed import Shed
 from penchant.serve.stores import StateStore
@@ -60,7 +60,11 @@ def create_app(
             backend.near_line.start()
         if following is not None:
             following.start()
+        if backend.rules is not None:
+            backend.rules.start()
         yield
+        if backend.rules is not None:
+            await to_thread.run_sync(backend.rules.stop)
         if following is not None:
             await to_thread.run_sync(following.stop)
         if backend.near_line is not None:
@@ -78,7 +82,7 @@ def create_app(
     )
     app.state.current, app.state.following = current, following
     add_handlers(app)
-    for part in (recommend, events, users, trends, catalogue, beam, report, releases):
+    for part in (recommend, events, steering, users, policy, trends, catalogue, beam, report, releases):
         app.include_router(part.routes)
     console = Console()
 

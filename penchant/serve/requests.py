@@ -78,6 +78,74 @@ def _form(value: Any) -> str:
 History = Annotated[Annotated[PastEvent, Tag("<event>")] | Annotated[Id, Tag("<id>")], Discriminator(_form)]
 
 
+Name = Annotated[str, StringConstraints(min_length=1, max_length=512)]
+Days = Annotated[float, Field(ge=0, le=36_500, allow_inf_nan=False)]
+
+
+class TasteIn(_Request):
+    """More or less of this. A score is multiplied by 8^(strength * likeness)."""
+
+    items: list[Id] = Field(default=[], max_length=50, description="What is like them counts as far as it is alike.")
+    categories: list[Name] = Field(default=[], max_length=50)
+    brands: list[Name] = Field(default=[], max_length=50)
+    strength: Annotated[float, Field(ge=-1, le=1, allow_inf_nan=False)] = Field(description="-1 is as little as can be, 1 as much.")
+
+
+class IgnoreDay(_Request):
+    """What was done on one day, from midnight to midnight."""
+
+    days_ago: Whole = Field(ge=0, le=36_500, description="0 is today.")
+    utc_offset_minutes: Whole = Field(default=0, ge=-840, le=840, description="Of the user's clock, ahead of UTC.")
+
+
+class IgnoreOlder(_Request):
+    """What was done longer ago than this."""
+
+    older_than_days: Days
+
+
+class IgnoreTime(_Request):
+    """What was done from `since` on and before `until`."""
+
+    since: Timestamp
+    until: Timestamp
+
+
+def _reading(value: Any) -> str:
+    names = value if isinstance(value, dict) else vars(value) if isinstance(value, BaseModel) else {}
+    return "<day>" if "days_ago" in names else "<older>" if "older_than_days" in names else "<time>"
+
+
+Ignore = Annotated[
+    Annotated[IgnoreDay, Tag("<day>")] | Annotated[IgnoreOlder, Tag("<older>")] | Annotated[IgnoreTime, Tag("<time>")],
+    Discriminator(_reading),
+]
+
+
+class SteerIn(_Request):
+    """What a person asks for. What is ignored is taken out of the history, as if it had never been done."""
+
+    weights: dict[Name, Annotated[float, Field(ge=0, le=100, allow_inf_nan=False)]] = Field(
+        default={}, max_length=50, description="Factors on the weights of generators, by name; 0 leaves one out."
+    )
+    tastes: list[TasteIn] = Field(default=[], max_length=20)
+    ignore: list[Ignore] = Field(default=[], max_length=20)
+
+
+class KeepIn(_Request):
+    """What is to hold for every list of a user."""
+
+    steer: SteerIn
+    ttl_seconds: Whole = Field(default=30 * 86_400, ge=1, le=366 * 86_400, description="After which it holds no more.")
+
+
+class StockIn(_Request):
+    """Items that go out of stock, and items that are back."""
+
+    out: list[Id] = Field(default=[], max_length=10_000)
+    back: list[Id] = Field(default=[], max_length=10_000)
+
+
 class RecommendIn(_Request):
     """Whom to recommend for: a user, a history, a user with further events, or nobody in particular."""
 
@@ -91,6 +159,7 @@ class RecommendIn(_Request):
     deadline_ms: Annotated[float, Field(ge=1, le=60_000)] | None = Field(
         default=None, description="Time that the answer may take: what cannot be done in it is left out. Null: the server's own."
     )
+    steer: SteerIn | None = Field(default=None, description="For this list alone, on top of what holds for the user.")
     trace: bool = Field(default=False, description="Tell how the list came about.")
 
 

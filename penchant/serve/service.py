@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Annotated, Self
 
 from fastapi import Depends, Request
@@ -19,15 +20,19 @@ from penchant.pipeline.indexed import LARGE, IndexedContent
 from penchant.pipeline.lane import Generator
 from penchant.pipeline.recommender import Recommender
 from penchant.pipeline.release import Release
+from penchant.pipeline.steering import Steering, Taste
 from penchant.search.approximate import IVFPQIndex
 from penchant.search.hybrid import HybridSearch
 from penchant.search.vector import VectorIndex
 from penchant.serve.cards import Cards
+from penchant.serve.directives import Directives
 from penchant.serve.directory import Directory
 from penchant.serve.events import EventLog, UserEvents
+from penchant.serve.live_rules import LiveRules
 from penchant.serve.near_line import NearLine
 from penchant.serve.present import Together, Trending
 from penchant.serve.state import LiveState
+from penchant.serve.stock import Stock, StockOf
 from penchant.serve.stored_events import StoredEvents
 from penchant.serve.stores import StateStore
 from penchant.serve.telemetry import Metrics
@@ -39,6 +44,7 @@ class ServeSettings(Settings):
     deadline_ms: float | None = Field(default=None, gt=0, description="that a list may take; None: as long as it takes")
     most_running: int = Field(default=128, ge=1, description="requests of the API under way; more are refused")
     batch: int = Field(default=32, ge=1, description="rows of a model call, at most")
+    rules: Path | None = Field(default=None, description="file of rules, watched; None: those of the release")
     batch_wait_ms: float = Field(default=0.0, ge=0, description="that the first row of a batch waits for others")
 
 
@@ -51,6 +57,9 @@ class Backend:
         events: Finds those of a user.
         store: What follows from them; None where nobody follows the log.
         near_line: Follows the log; None where there is no store.
+        stock: What is out of stock.
+        directives: What users ask for; None where there is no store.
+        rules: That lists follow; None: those of the release.
     """
 
     log: EventLog
@@ -59,6 +68,9 @@ class Backend:
     near_line: NearLine | None
     metrics: Metrics
     settings: ServeSettings
+    stock: Stock
+    directives: Directives | None
+    rules: LiveRules | None
 
     @classmethod
     def of(cls, log: EventLog, store: StateStore | None, settings: ServeSettings | None = None) -> Self:
@@ -75,7 +87,12 @@ class Backend:
         near_line = None if store is None else NearLine(log, store)
         if near_line is not None:
             near_line.observe(metrics.registry)
-        return cls(log, events, store, near_line, metrics, settings or ServeSettings())
+        settings = settings or ServeSettings()
+        directives = None if store is None else Directives(store)
+        rules = None if settings.rules is None else LiveRules(settings.rules)
+        if rules is not None:
+            rules.observe(metrics.registry)
+        return cls(log, events, store, near_line, metrics, settings, Stock(store), directives, rules)
 
 
 @dataclass(frozen=True)
@@ -91,6 +108,7 @@ class Service:
     vectors: VectorIndex
     cards: Cards
     directory: Directory
+    stock: StockOf
 
     @classmethod
     def of(cls, release: Release, backend: Backend) -> Self:
@@ -116,10 +134,15 @@ class Service:
             vectors=VectorIndex(release.space.vectors[TEXT]),
             cards=Cards(release.space),
             directory=Directory(release.users, release.histories, catalog.titles(), backend.events),
+            stock=StockOf(backend.stock, catalog),
         )
+        if backend.rules is not None:
+            backend.rules.attach(service.recommender)
         one = Histories.of([[1]])
         for name in (None, *release.models):
             service.recommender.recommend(history=one, k=1, model=name)
+        taste = Taste(items=(catalog.items.ids[0],), categories=("",), strength=1.0)
+        service.recommender.recommend(history=one, k=1, steering=Steering(tastes=(taste,)))
         service.search.search("a", 1)
         return service
 

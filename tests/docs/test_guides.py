@@ -1,6 +1,6 @@
 """The guides are run: their files are written, their commands and snippets executed, and what they promise is compared.
 
-A fenced block is run unless ``<!-- long -->`` stands above it. ``csv`` blocks are written under their title, ``bash`` and
+A fenced block is run unless ``<!-- long -->`` stands above it. ``csv`` and ``yaml`` blocks are written under their title, ``bash`` and
 ``python`` blocks are executed, each line of a ``text`` block must occur in what the block before it printed, and ``json``
 blocks are requests and answers of the service. Of long blocks the commands and options are checked.
 """
@@ -103,7 +103,7 @@ def walk(page: Path, folder: Path) -> list[Outcome]:
             if block.long:
                 continue
             problem = ""
-            if block.language == "csv":
+            if block.language in ("csv", "yaml"):
                 Path(block.title).write_text(block.text, encoding="utf-8")
             elif block.language == "bash":
                 said, problem = in_shell(block)
@@ -201,7 +201,7 @@ def test_bring_your_own_data(shop: tuple[Path, list[Outcome]]) -> None:
     assert [(row["row"], row["column"], row["value"]) for row in refused] == [(17, "timestamp", "2025-02-30 11:11")]
 
 
-@pytest.mark.parametrize("page", ["add-a-system.md", "concepts.md", "evaluation.md", "semantic-ids.md"])
+@pytest.mark.parametrize("page", ["add-a-system.md", "concepts.md", "evaluation.md", "rules.md", "semantic-ids.md"])
 def test_pages_that_go_on_with_the_shop(page: str, shop: tuple[Path, list[Outcome]]) -> None:
     outcomes = walk(DOCS / page, shop[0])
     assert problems(outcomes) == []
@@ -227,6 +227,8 @@ def test_http_api(shop: tuple[Path, list[Outcome]], tmp_path: Path) -> None:
             method, _, address = block.title.partition(" ")
             if method == "POST":
                 answer = client.post(address, json=told)
+            elif method == "DELETE":
+                pairs.append((block, told, client.delete(address)))
             elif method == "GET":
                 pairs.append((block, told, client.get(address)))
             elif answer is not None:
@@ -236,7 +238,8 @@ def test_http_api(shop: tuple[Path, list[Outcome]], tmp_path: Path) -> None:
         assert set(wrong["error"]) == {"value", "rule", "remedy"}
         assert wrong == json.loads(next(block.text for block in blocks(API) if block.title == "422"))
         told_routes = {
-            (found[1], found[2]) for found in re.finditer(r"^\| `(GET|POST) (/v1/[^`]*)` \|", API.read_text(encoding="utf-8"), re.MULTILINE)
+            (found[1], found[2])
+            for found in re.finditer(r"^\| `(GET|POST|DELETE) (/v1/[^`]*)` \|", API.read_text(encoding="utf-8"), re.MULTILINE)
         }
         routes = {(method.upper(), path) for path, methods in client.get("/openapi.json").json()["paths"].items() for method in methods}
         assert told_routes == routes

@@ -47,6 +47,7 @@ def test_recommend_for_a_known_user(client: TestClient, tiny_release: Release) -
     assert not seen & set(ids(answer))
     assert set(answer["parts"]["used"]) == {"tandem", "ease", "content"}
     assert answer["parts"]["missing"] == []
+    assert (answer["rules"], answer["ignored_events"]) == (tiny_release.recommender().policy.version, 0)
     spent = answer["milliseconds"]
     assert {"history", "generate", "reasons", "cards"} < set(spent)
     assert sum(spent.values()) - spent["total"] <= spent["total"] * 1.01
@@ -55,6 +56,7 @@ def test_recommend_for_a_known_user(client: TestClient, tiny_release: Release) -
         assert set(item["sources"]) <= set(answer["parts"]["used"])
         assert {cause["item_id"] for cause in item["reason"]["because"]} <= seen
         assert item["reason"]["text"]
+        assert (item["propensity"], item["labels"]) == (1.0, [])
     assert any(item["reason"]["because"] for item in answer["items"])
 
 
@@ -300,7 +302,16 @@ def test_a_user_newest_first(client: TestClient, tiny_release: Release) -> None:
 def test_anybody_may_start(client: TestClient, do: Do, user: str) -> None:
     address = f"/v1/users/{quote(user, safe='')}".replace("..", "%2E%2E")
     fresh = client.get(address).json()
-    assert fresh == {"user_id": user, "known": False, "events": 0, "history": [], "hidden": [], "liked": [], "interests": []}
+    assert fresh == {
+        "user_id": user,
+        "known": False,
+        "events": 0,
+        "history": [],
+        "hidden": [],
+        "liked": [],
+        "interests": [],
+        "steering": [],
+    }
     do(user, "like", "i1")
     assert client.get(address).json()["liked"] == ["i1"]
 

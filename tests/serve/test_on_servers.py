@@ -15,9 +15,12 @@ from pathlib import Path
 import pytest
 
 from penchant.core.errors import InputError, StorageError
+from penchant.pipeline.steering import Ignored, Steering
 from penchant.serve.backends import opened
+from penchant.serve.directives import Directives, steering_key, together
 from penchant.serve.events import LiveEvent
 from penchant.serve.server import work
+from penchant.serve.stock import Stock
 from penchant.serve.stores import Write, user_key
 from penchant.users.state import UserState
 from tests.serve.test_server import ask
@@ -118,3 +121,20 @@ def test_a_part_of_the_log_is_not_replayed_alone(tiny_release_folder: Path, tmp_
         work(tiny_release_folder, data_dir=tmp_path, partitions=[0], replay=True)
     with pytest.raises(InputError, match=r"partitions \[7\]: the log has 1"):
         work(tiny_release_folder, data_dir=tmp_path, partitions=[7])
+
+
+def test_steering_and_stock_are_the_same_for_all_servers_of_a_store(tmp_path: Path) -> None:
+    with redis_server(tmp_path) as port:
+        url = f"redis://127.0.0.1:{port}/0"
+        with opened(tmp_path / "a", redis=url) as (_, one), opened(tmp_path / "b", redis=url) as (_, other):
+            now, steering = int(time.time()), Steering(weights={"ease": 0.5}, ignore=(Ignored.day(3, 1_000_000),))
+            Directives(one).add("ann", steering, now, 600)
+            Directives(other).add("ann", Steering(weights={"ease": 0.5}), now, 1)
+            kept = Directives(one).of("ann", now)
+            assert together(kept) == Steering(weights={"ease": 0.25}, ignore=steering.ignore)
+            assert Directives(other).undo("ann", kept[0].id, now) == Directives(one).of("ann", now) == kept[1:]
+            time.sleep(1.2)
+            assert one.get([steering_key("ann")]) == [None], "Redis lets go of what is over"
+            Stock(one).change(["TEA", "MUG"], [])
+            Stock(other).change([], ["MUG"])
+            assert Stock(one).out() == frozenset({"TEA"})

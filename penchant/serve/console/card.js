@@ -53,7 +53,8 @@ export function card(item) {
     fill(change, changeNodes(moved));
     reason.hidden = !now.reason?.text;
     if (now.reason?.text) fill(reason, reasonNodes(now.reason));
-    if (now.sources) fill(tags, hidden("From "), now.sources.map((name, index) => [index > 0 && hidden(", "), h("span.tag", {}, name)]));
+    const labels = (now.labels ?? []).map((label) => h("span.tag.tag-label", {}, label));
+    if (now.sources) fill(tags, labels, hidden("From "), now.sources.map((name, index) => [index > 0 && hidden(", "), h("span.tag", {}, name)]));
     else if (now.matched) fill(tags, hidden("Matched by "), matched(now.matched));
   }
 

@@ -10,11 +10,13 @@ import numpy as np
 from penchant.core.errors import ArtifactError, StorageError
 from penchant.data.catalog import Catalog
 from penchant.pipeline.recommender import Recommendation, Suggestion
+from penchant.pipeline.steering import Steering
 from penchant.serve.answers import Candidate, Cause, Found, Parts, RecommendOut, SearchOut, Stage, Suggested, Trace, Why
 from penchant.serve.cards import Cards
 from penchant.serve.refusals import refusals
 from penchant.serve.requests import PastEvent, RecommendIn, SearchIn
 from penchant.serve.routes.base import router
+from penchant.serve.routes.steering import standing, steering_of
 from penchant.serve.service import Arrived, Held, RequestId, Service
 from penchant.serve.state import Past, Person
 
@@ -25,7 +27,9 @@ routes = router("lists")
 def recommend(asked: RecommendIn, service: Held, request_id: RequestId, arrived: Arrived) -> RecommendOut:
     """Recommend for a user, for any history that is passed along, or for nobody in particular."""
     started = time.perf_counter()
+    now = int(time.time())
     person, unread = _person(asked, service)
+    steering, unheard = _steering(asked, service, now)
     read = time.perf_counter()
     allowed = asked.deadline_ms or service.backend.settings.deadline_ms
     found = service.recommender.recommend(
@@ -33,10 +37,14 @@ def recommend(asked: RecommendIn, service: Held, request_id: RequestId, arrived:
         k=wanted(asked, len(service.release.space.catalog)),
         model=asked.model,
         exclude_seen=asked.exclude_seen,
-        hidden=() if person is None else person.hidden,
+        hidden=np.concatenate([np.array(() if person is None else person.hidden, np.int32), service.stock.codes()]),
+        steering=steering,
+        user_id=asked.user_id,
+        now=now,
+        seed=request_id,
         seconds=None if allowed is None else max(allowed / 1e3 - (read - arrived), 0.0),
     )
-    missing = [*unread, *found.missing]
+    missing = [*unread, *unheard, *found.missing]
     service.metrics.rungs.labels(found.rung).inc()
     for part in missing:
         service.metrics.missing.labels(part).inc()
@@ -50,6 +58,8 @@ def recommend(asked: RecommendIn, service: Held, request_id: RequestId, arrived:
         user_id=asked.user_id,
         history_length=found.history_length,
         items=items,
+        rules=found.rules,
+        ignored_events=found.ignored,
         rung=found.rung,
         parts=Parts(used=list(found.used), missing=missing),
         milliseconds={
@@ -96,7 +106,9 @@ def _trace(found: Recommendation, cards: Cards) -> Trace:
         )
         for name in names
     }
-    return Trace(generators=stages, merged=[] if found.merged is None else candidates(found.merged.items, found.merged.scores))
+    merged = [] if found.merged is None else candidates(found.merged.items, found.merged.scores)
+    ranked = [] if found.ranked is None else candidates(found.ranked.items, found.ranked.scores)
+    return Trace(generators=stages, merged=merged, ranked=ranked)
 
 
 def wanted(asked: RecommendIn, num_items: int) -> int:
@@ -115,6 +127,17 @@ def _person(asked: RecommendIn, service: Service) -> tuple[Person | None, list[s
         return service.state.person(asked.user_id), []
     except (StorageError, ArtifactError):
         return service.state.as_released(asked.user_id), ["live events"]
+
+
+def _steering(asked: RecommendIn, service: Service, now: int) -> tuple[Steering, list[str]]:
+    """What holds for the user and what is asked for this time, and the parts that could not be read."""
+    this_time = Steering() if asked.steer is None else steering_of(asked.steer, service, now)
+    if asked.user_id is None:
+        return this_time, []
+    try:
+        return standing(asked.user_id, service, now) + this_time, []
+    except (StorageError, ArtifactError):
+        return this_time, ["steering"]
 
 
 def _past(events: Sequence[PastEvent | str], catalog: Catalog, now: int | None) -> Past:
@@ -138,6 +161,8 @@ def _suggested(suggestions: Sequence[Suggestion], cards: Cards) -> list[Suggeste
             score=one.score,
             sources=list(one.sources),
             reason=Why(text=one.reason.text, because=[causes[code] for code in one.reason.because]),
+            propensity=one.propensity,
+            labels=list(one.labels),
         )
         for rank, (card, one) in enumerate(zip(cards.of([one.item for one in suggestions]), suggestions, strict=True), start=1)
     ]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from typing import Annotated
 
 import numpy as np
@@ -9,11 +10,12 @@ from fastapi import Path, Query
 
 from penchant.core.errors import ArtifactError, StorageError
 from penchant.data.schema import ACTIONS
-from penchant.serve.answers import Did, Interest, UserOut, UserShort, UsersOut
+from penchant.serve.answers import Did, DirectiveOut, Interest, UserOut, UserShort, UsersOut
 from penchant.serve.directory import RECENT
 from penchant.serve.refusals import refusals
 from penchant.serve.requests import Id
 from penchant.serve.routes.base import router
+from penchant.serve.routes.steering import directives_out
 from penchant.serve.service import Held, Service
 
 routes = router("users")
@@ -53,7 +55,19 @@ def user(
         hidden=service.cards.ids(person.hidden),
         liked=service.cards.ids(person.liked),
         interests=_interests(service, user_id),
+        steering=_steering(service, user_id),
     )
+
+
+def _steering(service: Service, user_id: str) -> list[DirectiveOut]:
+    """None where nobody keeps it, or what is kept cannot be read."""
+    if service.backend.directives is None:
+        return []
+    try:
+        return directives_out(service.backend.directives.of(user_id, int(time.time())))
+    except (StorageError, ArtifactError):
+        service.metrics.missing.labels("steering").inc()
+        return []
 
 
 def _interests(service: Service, user_id: str) -> list[Interest]:

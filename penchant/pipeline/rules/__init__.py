@@ -1,0 +1,1 @@
+"""Rules of a list: how they are written (``terms``, ``kinds``, ``file``), and what they do (the other files)."""
