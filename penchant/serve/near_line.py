@@ -47,6 +47,11 @@ class NearLine:
         self._thread = threading.Thread(target=self.worker.run, args=(self._stop,), name="near-line worker", daemon=True)
         self._thread.start()
 
+    @property
+    def following(self) -> bool:
+        """Whether a worker runs in this process."""
+        return self._thread is not None
+
     def stop(self) -> None:
         """End after the step that is under way. What is not read yet is read at the next start."""
         self._stop.set()
