@@ -22,7 +22,7 @@ from penchant.search.approximate import FlatIndex, ItemIndex, IVFPQIndex, IVFPQS
 from penchant.serve.state import LiveState
 from penchant.serve.stores import StateStore
 from penchant.serve.user_vectors import Read, UserVectors
-from penchant.users.layers import Layer, LayerSettings, merged
+from penchant.users.layers import Layer, LayerSettings, merged, weights
 
 
 class ByVector:
@@ -85,10 +85,18 @@ class ByVector:
 
     def vector(self, code: int, read: Read | None) -> np.ndarray | None:
         """float32[V] of a user by number and by what is stored; None where nothing is known."""
+        return read.vector.values if read is not None and read.fresh else merged(self._layers(code, read), self.layers)
+
+    def weights(self, code: int, read: Read | None) -> tuple[float, float]:
+        """What the release and the stored vector say in that, together 1; 0 and 0 where nothing is known."""
         if read is not None and read.fresh:
-            return read.vector.values
+            return 0.0, 1.0
+        offline, near_line = weights(self._layers(code, read), self.layers)
+        return offline, near_line
+
+    def _layers(self, code: int, read: Read | None) -> list[Layer | None]:
         near_line = None if read is None else Layer(read.vector.values, read.vector.events, read.vector.newest)
-        return merged([self._offline(code), near_line], self.layers)
+        return [self._offline(code), near_line]
 
     def _queries(self, histories: Histories) -> tuple[np.ndarray, np.ndarray]:
         """float32[R, V] and int64[R]: vectors, and the rows that have them."""

@@ -67,18 +67,15 @@ class NearLine:
         """
         return trending(self.store, int(time.time()), limit)
 
-    def interests(self, user_id: str) -> list[tuple[str, float]]:
-        """Categories of what a user did and their shares, the largest first; what was done long ago counts less.
+    def state(self, user_id: str) -> UserState:
+        """What a user did; an empty one of somebody who did nothing.
 
         Raises:
             StorageError: The store cannot be read.
             ArtifactError: The state of this user is damaged.
         """
         (found,) = self.store.get([user_key(user_id)])
-        counts = {} if found is None else UserState.from_bytes(found.value).interests.counts
-        total = sum(counts.values())
-        shares = [(name.removeprefix(CATEGORY), count / total) for name, count in counts.items() if name.startswith(CATEGORY)]
-        return sorted(shares, key=lambda pair: (-pair[1], pair[0]))
+        return UserState() if found is None else UserState.from_bytes(found.value)
 
     def observe(self, registry: CollectorRegistry) -> None:
         """Tell Prometheus how the worker is doing."""
@@ -96,3 +93,11 @@ class NearLine:
             return float(sum(self.worker.lag().values()))
         except StorageError:
             return float("nan")
+
+
+def shares(state: UserState) -> list[tuple[str, float]]:
+    """Categories of what a user did and their shares, the largest first; what was done long ago counts less."""
+    counts = state.interests.counts
+    total = sum(counts.values())
+    found = [(name.removeprefix(CATEGORY), count / total) for name, count in counts.items() if name.startswith(CATEGORY)]
+    return sorted(found, key=lambda pair: (-pair[1], pair[0]))

@@ -107,7 +107,7 @@ class UserVectors:
         Raises:
             StorageError: The store cannot be read.
         """
-        found = self._stored(users)
+        found = self.look(users)
         now = self.clock()
         for one in found:
             if one is None:
@@ -117,6 +117,17 @@ class UserVectors:
                 self.metrics.age.observe(max(now - one.vector.made, 0.0))
         self.ask([user for user, one in zip(users, found, strict=True) if one is None or not one.fresh])
         return found
+
+    def look(self, users: Sequence[str]) -> list[Read | None]:
+        """What is stored, without counting, and without asking for what is not.
+
+        Raises:
+            StorageError: The store cannot be read.
+        """
+        found = self.store.get([vector_key(user, self.model) for user in users])
+        states = self.store.versions([user_key(user) for user in users])
+        vectors = map(_vector, found)
+        return [None if one is None else Read(one, state <= one.seen) for one, state in zip(vectors, states, strict=True)]
 
     def ask(self, users: Sequence[str]) -> None:
         """See to it soon that these users' vectors are fresh. Returns at once, whatever the store is doing."""
@@ -143,7 +154,7 @@ class UserVectors:
             asked, self._asked = list(self._asked), {}
         if asked:
             try:
-                self.queue.want([user for user, one in zip(asked, self._stored(asked), strict=True) if one is None or not one.fresh])
+                self.queue.want([user for user, one in zip(asked, self.look(asked), strict=True) if one is None or not one.fresh])
             except StorageError:
                 with self._lock:
                     self._asked = {**dict.fromkeys(asked), **self._asked}
@@ -174,12 +185,6 @@ class UserVectors:
         if thread is not None:
             thread.join(_PATIENCE)
 
-    def _stored(self, users: Sequence[str]) -> list[Read | None]:
-        found = self.store.get([vector_key(user, self.model) for user in users])
-        states = self.store.versions([user_key(user) for user in users])
-        vectors = map(_vector, found)
-        return [None if one is None else Read(one, state <= one.seen) for one, state in zip(vectors, states, strict=True)]
-
     def _refresh(self) -> int:
         claims = self.queue.take(self.settings.batch)
         if not claims:
@@ -188,7 +193,7 @@ class UserVectors:
         before = self.store.versions([vector_key(user, self.model) for user in users])
         seen = self.store.versions([user_key(user) for user in users])  # before the histories: these hold at least as much
         results: dict[str, dict[str, Write]] = {user: {} for user in users}
-        needed = [place for place, one in enumerate(self._stored(users)) if one is None or not one.fresh]  # others may have been faster
+        needed = [place for place, one in enumerate(self.look(users)) if one is None or not one.fresh]  # others may have been faster
         rows = {place: self.history(users[place]) for place in needed}
         for timed in (True, False):  # rows with times lose them beside rows without
             places = [place for place, row in rows.items() if row.timed is timed and row.num_events]
