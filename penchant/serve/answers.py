@@ -147,10 +147,20 @@ class Scored(Card):
     score: float
 
 
+class LiveItem(_Answer):
+    """An item at present; a moment behind the log."""
+
+    tier: Literal["head", "tail"] = Field(description="Head items have vectors that follow who does something with them.")
+    since: float | None = Field(description="UTC seconds since when it is head; null in the tail.")
+    count: float = Field(description="Events, each worth half after six hours.")
+    drift: float | None = Field(description="How far its vector is from the released one, of that one's length; null where it is that.")
+
+
 class ItemOut(Card):
     """An item, and what is near it."""
 
     events: int = Field(description="Training events.")
+    live: LiveItem | None = Field(description="Null where nobody follows the log, or it cannot be read.")
     similar: list[Scored] = Field(description="By content.")
     bought_with: list[Scored] = Field(description="By what the same users chose.")
 
@@ -291,6 +301,12 @@ class PortraitVector(_Answer):
     fresh: bool = Field(description="Whether the user did nothing since that the worker knows of.")
 
 
+class RecentItem(Card):
+    """An item that the user did something with."""
+
+    live_tier: Literal["head", "tail"] | None = Field(description="At present; null where nobody knows.")
+
+
 class PortraitOut(_Answer):
     """A user, layer by layer."""
 
@@ -303,7 +319,7 @@ class PortraitOut(_Answer):
     near_line: KnownLayer | None = Field(description="Since; a moment behind the log. Null where nobody follows the log.")
     vector: PortraitVector | None = Field(description="Null where none was made yet.")
     weights: dict[str, float] = Field(description="What the release and the vector say in lists by stored vectors, 0..1.")
-    recent: list[Card] = Field(description="Items, the newest first, at most ten.")
+    recent: list[RecentItem] = Field(description="The newest first, at most ten.")
     liked: list[str]
     hidden: list[str] = Field(description="Items hidden or disliked, newest first.")
     missing: list[str] = Field(description="Parts that could not be read.")

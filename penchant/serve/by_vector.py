@@ -5,7 +5,7 @@ Letters: B rows, k places, N items, V width.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any, Self
 
 import numpy as np
@@ -19,8 +19,10 @@ from penchant.pipeline.indexed import LARGE, open_items
 from penchant.pipeline.release import Release
 from penchant.ranking import check_request, exclude_, top_k
 from penchant.search.approximate import FlatIndex, ItemIndex, IVFPQIndex, IVFPQSettings
+from penchant.serve.head_vectors import HeadVectors, Live
 from penchant.serve.state import LiveState
 from penchant.serve.stores import StateStore
+from penchant.serve.tiers import Tiers
 from penchant.serve.user_vectors import Read, UserVectors
 from penchant.users.layers import Layer, LayerSettings, merged, weights
 
@@ -38,6 +40,7 @@ class ByVector:
         user_id: Who is meant by a number among ``Histories.users``.
         released: Histories of the release, in code order of its users.
         layers: How the two are weighed.
+        heads: Items with vectors of their own at present, which count in place of the index's.
     """
 
     def __init__(
@@ -49,17 +52,20 @@ class ByVector:
         released: Histories,
         *,
         layers: LayerSettings | None = None,
+        heads: HeadVectors | None = None,
     ) -> None:
         self.vectors, self.head, self.index, self.num_items = vectors, head, index, head.num_items
-        self.user_id, self.released, self.layers = user_id, released, layers or LayerSettings()
+        self.user_id, self.released, self.layers, self.heads = user_id, released, layers or LayerSettings(), heads
 
     @classmethod
-    def of(cls, release: Release, store: StateStore, state: LiveState, **how: Any) -> Self:
+    def of(cls, release: Release, store: StateStore, state: LiveState, tiers: Tiers, **how: Any) -> Self:
         """Over a release, by its Tandem. ``how``: further arguments of ``UserVectors``."""
         head = DenseHead(release.tandem)
         index = FlatIndex() if head.num_items <= LARGE else IVFPQIndex(IVFPQSettings(width_per_code=2 - head.items.shape[1] % 2))
         index.add(head.items)
-        return cls(UserVectors(store, head, release.id, state.history, **how), head, index, state.user_id, release.histories)
+        vectors = UserVectors(store, head, release.id, state.history, **how)
+        heads = HeadVectors(store, vectors, release.space.catalog.items, head.items, tiers)
+        return cls(vectors, head, index, state.user_id, release.histories, heads=heads)
 
     def recommend(self, histories: Histories, k: int, *, exclude: Histories | None = None) -> TopK:
         """The k items a row with the largest inner products; nothing in rows of nobody in particular and without a vector.
@@ -74,14 +80,28 @@ class ByVector:
         if not len(rows):
             return lists
         left_out = None if exclude is None else exclude.take(rows)
+        live = None if self.heads is None else self.heads.current()
+        moved = 0 if live is None else len(live.codes)
 
         def exactly(row: int) -> TopK:
             scores = F.pad(torch.from_numpy(self.head.items @ queries[row]), (1, 0))[None]
+            if live is not None:
+                scores[0, live.codes] = torch.from_numpy(live.vectors @ queries[row])
             return top_k(exclude_(scores, None if left_out is None else left_out.take(np.array([row]))), k)
 
-        found = open_items(self.index.search(queries, min(2 * k, self.num_items)), k, left_out, exactly)
+        nearest = self.index.search(queries, min(2 * k + moved, self.num_items))
+        found = open_items(nearest if live is None else _with(live, nearest, queries), k, left_out, exactly)
         lists.items[rows], lists.scores[rows] = found.items, found.scores
         return lists
+
+    def saw(self, pairs: Sequence[tuple[str, str]]) -> None:
+        """(item id, user id) of what was just done: vectors of head items follow it.
+
+        Raises:
+            StorageError: The store does not do what is asked.
+        """
+        if self.heads is not None:
+            self.heads.saw(pairs)
 
     def vector(self, code: int, read: Read | None) -> np.ndarray | None:
         """float32[V] of a user by number and by what is stored; None where nothing is known."""
@@ -116,3 +136,13 @@ class ByVector:
             return None
         newest = int(self.released.times[row].max()) if self.released.timed else -1
         return Layer(self.head.items[items - 1].mean(axis=0), len(items), newest)
+
+
+def _with(live: Live, found: TopK, queries: np.ndarray) -> TopK:
+    """The lists with the live vectors' scores for their items, of which every one takes part."""
+    codes = np.broadcast_to(live.codes, (len(queries), len(live.codes)))
+    kept = np.where(np.isin(found.items, live.codes), -np.inf, found.scores)
+    scores, items = np.concatenate([kept, queries @ live.vectors.T], axis=1), np.concatenate([found.items, codes], axis=1)
+    order = np.argsort(-scores, axis=1, kind="stable")
+    scores, items = np.take_along_axis(scores, order, axis=1), np.take_along_axis(items, order, axis=1)
+    return TopK(np.where(np.isneginf(scores), 0, items).astype(np.int32), scores.astype(np.float32))

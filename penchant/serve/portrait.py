@@ -8,7 +8,7 @@ from collections import Counter
 import numpy as np
 
 from penchant.core.errors import ArtifactError, StorageError
-from penchant.serve.answers import Card, Interest, KnownLayer, PortraitOut, PortraitVector
+from penchant.serve.answers import Interest, KnownLayer, PortraitOut, PortraitVector, RecentItem
 from penchant.serve.near_line import shares
 from penchant.serve.service import Service
 from penchant.serve.state import Person
@@ -42,7 +42,7 @@ def portrait(service: Service, user_id: str) -> PortraitOut:
         near_line=near_line,
         vector=None if read is None else _told(service, read),
         weights=weights,
-        recent=[Card(**card) for card in service.cards.of(person.past.items[-_SHOWN:][::-1])],
+        recent=_recent(service, person, missing),
         liked=service.cards.ids(person.liked),
         hidden=service.cards.ids(person.hidden),
         missing=missing,
@@ -77,6 +77,17 @@ def _vector(service: Service, user_id: str, missing: list[str]) -> Read | None:
     except StorageError:
         missing.append("vector")
         return None
+
+
+def _recent(service: Service, person: Person, missing: list[str]) -> list[RecentItem]:
+    cards = service.cards.of(person.past.items[-_SHOWN:][::-1])
+    heads = None
+    if service.near_line is not None:
+        try:
+            heads = service.near_line.tiers.current().heads
+        except StorageError:
+            missing.append("tiers")
+    return [RecentItem(**card, live_tier=None if heads is None else "head" if card["item_id"] in heads else "tail") for card in cards]
 
 
 def _told(service: Service, read: Read) -> PortraitVector:

@@ -21,6 +21,7 @@ from penchant.pipeline.release import load_release
 from penchant.pipeline.shelf import Shelf
 from penchant.serve.app import create_app
 from penchant.serve.backends import opened
+from penchant.serve.head_vectors import HeadVectors
 from penchant.serve.near_line import NearLine
 from penchant.serve.service import ServeSettings
 from penchant.serve.state import LiveState
@@ -124,7 +125,9 @@ def work(
             signal.signal(ending, lambda *_: stop.set())
         note(f"The worker follows {len(partitions or there)} of {len(there)} partitions (Ctrl-C ends)")
         state = LiveState(catalog, release.users, release.histories, StoredEvents(store), positions=release.positions)
-        vectors = UserVectors(store, DenseHead(release.tandem), release.id, state.history, starts=False)
+        head = DenseHead(release.tandem)
+        vectors = UserVectors(store, head, release.id, state.history, starts=False)
+        near_line.listeners.append(HeadVectors(store, vectors, catalog.items, head.items, near_line.tiers).saw)
         refresher = threading.Thread(target=vectors.run, args=(stop,), name="user vectors")
         refresher.start()
         near_line.worker.run(stop)

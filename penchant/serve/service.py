@@ -123,10 +123,10 @@ class Service:
         state = LiveState(catalog, release.users, release.histories, backend.events, positions=release.positions)
         live: dict[str, Generator] = {}
         by_vector: ByVector | None = None
-        if backend.store is not None:
+        if backend.store is not None and backend.near_line is not None:
             live = {"together": Together(backend.store, catalog), "trending": Trending(backend.store, catalog)}
-            by_vector = ByVector.of(release, backend.store, state, metrics=backend.metrics.vectors, works=backend.works)
-            live[STORED] = by_vector
+            how = {"metrics": backend.metrics.vectors, "works": backend.works}
+            by_vector = live[STORED] = ByVector.of(release, backend.store, state, backend.near_line.tiers, **how)
         instead: dict[str, Generator] = {}
         content = release.models.get(ContentNeighbours.KIND)
         if isinstance(content, ContentNeighbours) and content.num_items > LARGE:
@@ -155,6 +155,8 @@ class Service:
         taste = Taste(items=(catalog.items.ids[0],), categories=("",), strength=1.0)
         service.recommender.recommend(history=one, k=1, steering=Steering(tastes=(taste,)))
         service.search.search("a", 1)
+        if by_vector is not None and backend.near_line is not None:
+            backend.near_line.listeners.append(by_vector.saw)
         return service
 
     @property
@@ -175,7 +177,8 @@ class Service:
     def close(self) -> None:
         """End its threads, once no request uses it any more."""
         self.calls.close()
-        if self.by_vector is not None:
+        if self.by_vector is not None and self.near_line is not None:
+            self.near_line.listeners = [told for told in self.near_line.listeners if told != self.by_vector.saw]
             self.by_vector.vectors.close()
 
 

@@ -21,6 +21,7 @@ from penchant.serve.events import LiveEvent
 from penchant.serve.sqlite_log import SqliteEventLog
 from penchant.serve.sqlite_store import SqliteStateStore
 from penchant.serve.state import LiveState
+from penchant.serve.tiers import Tiers
 from penchant.serve.user_vectors import UserVectors
 from penchant.serve.worker import Worker
 
@@ -31,7 +32,7 @@ class Shop:
         self.log, self.store = SqliteEventLog(folder / "events.sqlite"), SqliteStateStore(folder / "state.sqlite")
         self.worker = Worker(self.log, self.store, lambda item: [])
         self.state = LiveState(release.space.catalog, release.users, release.histories, self.log)
-        self.by_vector = ByVector.of(release, self.store, self.state, starts=False)
+        self.by_vector = ByVector.of(release, self.store, self.state, Tiers(self.store), starts=False)
         self.logged = 0
 
     def happens(self, user: str, *items: str) -> None:
