@@ -81,7 +81,8 @@ class ByVector:
             return lists
         left_out = None if exclude is None else exclude.take(rows)
         live = None if self.heads is None else self.heads.current()
-        moved = 0 if live is None else len(live.codes)
+        if live is not None and not len(live.codes):
+            live = None
 
         def exactly(row: int) -> TopK:
             scores = F.pad(torch.from_numpy(self.head.items @ queries[row]), (1, 0))[None]
@@ -89,7 +90,7 @@ class ByVector:
                 scores[0, live.codes] = torch.from_numpy(live.vectors @ queries[row])
             return top_k(exclude_(scores, None if left_out is None else left_out.take(np.array([row]))), k)
 
-        nearest = self.index.search(queries, min(2 * k + moved, self.num_items))
+        nearest = self.index.search(queries, min(2 * k + (0 if live is None else len(live.codes)), self.num_items))
         found = open_items(nearest if live is None else _with(live, nearest, queries), k, left_out, exactly)
         lists.items[rows], lists.scores[rows] = found.items, found.scores
         return lists
@@ -141,7 +142,7 @@ class ByVector:
 def _with(live: Live, found: TopK, queries: np.ndarray) -> TopK:
     """The lists with the live vectors' scores for their items, of which every one takes part."""
     codes = np.broadcast_to(live.codes, (len(queries), len(live.codes)))
-    kept = np.where(np.isin(found.items, live.codes), -np.inf, found.scores)
+    kept = np.where(live.among[found.items], -np.inf, found.scores)
     scores, items = np.concatenate([kept, queries @ live.vectors.T], axis=1), np.concatenate([found.items, codes], axis=1)
     order = np.argsort(-scores, axis=1, kind="stable")
     scores, items = np.take_along_axis(scores, order, axis=1), np.take_along_axis(items, order, axis=1)

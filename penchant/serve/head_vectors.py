@@ -38,10 +38,12 @@ class Live:
     Attributes:
         codes: int64[H].
         vectors: float32[H, V].
+        among: bool[N + 1], whether an item is one of them.
     """
 
     codes: np.ndarray
     vectors: np.ndarray
+    among: np.ndarray
 
 
 class HeadVectors:
@@ -74,7 +76,7 @@ class HeadVectors:
         self._seen: deque[tuple[str, str]] = deque(maxlen=_MOST)
         self._stepped = self._read = -_PERIOD
         self._lock = threading.Lock()
-        self._live = Live(np.zeros(0, np.int64), np.zeros((0, released.shape[1]), np.float32))
+        self._live = self._of(np.zeros(0, np.int64), np.zeros((0, released.shape[1]), np.float32))
 
     def saw(self, pairs: Iterable[tuple[str, str]]) -> None:
         """(item id, user id) of what was just done, not of what was taken back; the vectors move once a second.
@@ -144,13 +146,16 @@ class HeadVectors:
 
     def _load(self) -> Live:
         (found,) = self.store.get([self._key])
-        stored = _vectors(found)
+        width = self.released.shape[1]
+        stored = {item: row for item, row in _vectors(found).items() if len(row) == width and self.items.encode([item])[0]}
         codes = self.items.encode(list(stored)).astype(np.int64)
-        rows = [row for row, code in zip(stored.values(), codes, strict=True) if code and len(row) == self.released.shape[1]]
-        codes = codes[codes > 0]
-        if len(rows) != len(codes) or not rows:
-            return Live(np.zeros(0, np.int64), np.zeros((0, self.released.shape[1]), np.float32))
-        return Live(codes, near(np.array(rows, np.float32), self.released[codes - 1], self.settings.drift))
+        vectors = np.array(list(stored.values()), np.float32).reshape(-1, width)
+        return self._of(codes, near(vectors, self.released[codes - 1], self.settings.drift))
+
+    def _of(self, codes: np.ndarray, vectors: np.ndarray) -> Live:
+        among = np.zeros(len(self.released) + 1, bool)
+        among[codes] = True
+        return Live(codes, vectors, among)
 
 
 def _vectors(found: Stored | None) -> dict[str, np.ndarray]:
