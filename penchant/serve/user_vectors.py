@@ -33,7 +33,6 @@ from penchant.users.vector import UserVector
 _log = logging.getLogger("penchant.serve")
 _PAUSE = 0.2  # seconds between two looks into the queue that others may write to
 _REFUSED_PAUSE = 1.0  # seconds after a refusal of the store
-_PATIENCE = 10.0  # seconds that the batch under way has at the end
 
 
 class VectorSettings(Settings):
@@ -177,13 +176,10 @@ class UserVectors:
                 stop.wait(_REFUSED_PAUSE)
 
     def close(self) -> None:
-        """End after the batch that is under way. Whoever still waits is found by others, or asks again."""
+        """End after the batch that is under way, without waiting for it. Whoever still waits is found by others, or asks again."""
         with self._lock:
             self._stop.set()
-            thread = self._thread
         self._wake.set()
-        if thread is not None:
-            thread.join(_PATIENCE)
 
     def _refresh(self) -> int:
         claims = self.queue.take(self.settings.batch)

@@ -218,12 +218,12 @@ def test_a_listener_that_fails_stops_nobody(tiny_release: Release, log: SqliteEv
 
     try:
         app = create_app(tiny_release, log=log, store=store)
-        near_line = app.state.service.near_line
+        near_line = app.state.current.service.near_line
         near_line.listeners.insert(0, fails)
         log.append([LiveEvent("e", "u1", "i1", "view", int(time.time()))])
         assert near_line.worker.step() == 1
         assert near_line.count("i1") == pytest.approx(1.0, abs=0.01)
-        app.state.service.close()
+        app.state.current.service.close()
         assert near_line.listeners == [fails], "a closed service is told nothing any more"
     finally:
         store.close()
