@@ -15,6 +15,7 @@ from penchant.data.histories import Histories
 from penchant.models.dense_head import DenseHead
 from penchant.pipeline.recommender import Rung
 from penchant.pipeline.release import STORED, Release
+from penchant.pipeline.steering import Ignored, Steering
 from penchant.serve.app import create_app
 from penchant.serve.by_vector import ByVector
 from penchant.serve.events import LiveEvent
@@ -102,6 +103,18 @@ def test_nobody_in_particular_and_strangers_are_named_nothing(shop: Shop) -> Non
     assert shop.by_vector.vectors.step() == 1
     found = shop.by_vector.recommend(rows, 4)
     assert [bool(row.any()) for row in found.items] == [False, False, True]
+
+
+def test_a_history_with_events_ignored_is_nobodys(shop: Shop) -> None:
+    """What is stored was made of the ignored events, too, so it must not come back by that way."""
+    rows = shop.rows("u1")
+    shop.by_vector.recommend(rows, 4)
+    shop.by_vector.vectors.step()
+    newest = int(rows.times.max())
+    edited = Steering(ignore=(Ignored(since=newest),)).edited(rows)
+    assert 0 < edited.num_events < rows.num_events
+    assert not shop.by_vector.recommend(edited, 4).items.any()
+    assert shop.by_vector.recommend(Steering(ignore=(Ignored(since=newest + 1),)).edited(rows), 4).items.all()
 
 
 def test_what_the_release_knows_stands_in_for_a_missing_vector(shop: Shop) -> None:
