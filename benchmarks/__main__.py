@@ -1,7 +1,8 @@
 """Run every benchmark, or those named: python -m benchmarks [loading ranking training profile scaling indexes generative ...].
 
-Afterwards ``python -m benchmarks.page`` renews the page. Measured apart: other libraries (``python -m benchmarks.peers``) and the online
-platform, which needs a release of its own (``python -m benchmarks.serving``).
+Afterwards ``python -m benchmarks.page`` renews the page. Measured apart: other libraries (``python -m benchmarks.peers``), the online
+platform, which needs a release of its own (``python -m benchmarks.serving``), and what two layers of a user are worth together
+(``python -m benchmarks.layers``).
 """
 
 from __future__ import annotations

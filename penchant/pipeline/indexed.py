@@ -5,6 +5,8 @@ Letters: B rows, k places, N items.
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import numpy as np
 import torch
 
@@ -40,15 +42,30 @@ class IndexedContent:
             profiles = self.exact.profile(histories).numpy()
         # Of what a row excludes only a little is near its newest items; where it is more, the exact model answers.
         found = self.index.search(profiles, min(2 * k, self.num_items))
-        lists = TopK(np.zeros((len(histories), k), np.int32), np.full((len(histories), k), -np.inf, np.float32))
-        for row in range(len(histories)):
-            items, scores = found.items[row], found.scores[row]
-            open_items = (items > 0) if exclude is None else (items > 0) & ~np.isin(items, exclude.row(row))
-            best = np.flatnonzero(open_items)[:k]
-            if len(best) < k:
-                one = np.array([row])
-                exact = self.exact.recommend(histories.take(one), k, exclude=None if exclude is None else exclude.take(one))
-                lists.items[row], lists.scores[row] = exact.items[0], exact.scores[0]
-            else:
-                lists.items[row], lists.scores[row] = items[best], scores[best]
-        return lists
+
+        def exactly(row: int) -> TopK:
+            one = np.array([row])
+            return self.exact.recommend(histories.take(one), k, exclude=None if exclude is None else exclude.take(one))
+
+        return open_items(found, k, exclude, exactly)
+
+
+def open_items(found: TopK, k: int, exclude: Histories | None, otherwise: Callable[[int], TopK]) -> TopK:
+    """The first k of each row of ``found`` that are not excluded.
+
+    Args:
+        found: Lists longer than k.
+        exclude: A row each.
+        otherwise: The list of a row, by its number, where fewer than k are left.
+    """
+    lists = TopK(np.zeros((len(found), k), np.int32), np.full((len(found), k), -np.inf, np.float32))
+    for row in range(len(found)):
+        items, scores = found.items[row], found.scores[row]
+        allowed = (items > 0) if exclude is None else (items > 0) & ~np.isin(items, exclude.row(row))
+        best = np.flatnonzero(allowed)[:k]
+        if len(best) == k:
+            lists.items[row], lists.scores[row] = items[best], scores[best]
+        else:
+            exact = otherwise(row)
+            lists.items[row], lists.scores[row] = exact.items[0], exact.scores[0]
+    return lists

@@ -12,7 +12,7 @@ report/          evaluation: JSON, Markdown, figures
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, cast
@@ -52,6 +52,7 @@ from penchant.pipeline.rules.goods import Goods
 
 KIND = "release"
 TOGETHER = "item-knn"  # the model that knows what the same users chose
+STORED = "stored"  # the generator by a user's stored vector, which is Tandem's of a moment ago
 LIVE_WEIGHT = 0.3  # of a generator of the present, where Tandem has 2
 #: What can lie under models/, by the kind in its manifest.
 MODELS = {model.KIND: model for model in (Popularity, LinearItemModel, ContentNeighbours, SASRec, Tandem, KnownItems)}
@@ -132,13 +133,23 @@ class Release:
         """Of the event log, by partition: what lies before is in the histories."""
         return {} if self.settings.window is None else self.settings.window.positions
 
-    def rungs(self) -> list[Rung]:
-        """Ways to make a list, the best first: all generators; without generation; what goes together; what is popular."""
-        all_of_them = self.settings.generators
+    def rungs(self, live: Collection[str] = ()) -> list[Rung]:
+        """Ways to make a list, the best first: all generators; without generation; by the stored vector, where there are some;
+        what goes together; what is popular.
+
+        Args:
+            live: Generators of the present, by name. They join all rungs that merge several.
+        """
+        present = _present(live)
+        all_of_them = {**self.settings.generators, **present}
+        together = {TOGETHER: 1.0} if TOGETHER in self.models else {}
         dense = {"tandem-dense" if name == "tandem" else name: weight for name, weight in all_of_them.items()}
         found = [Rung("generative", all_of_them), Rung("dense", dense)]
-        if TOGETHER in self.models:
-            found.append(Rung("co-view", {TOGETHER: 1.0}))
+        if STORED in live:
+            weight = self.settings.generators.get("tandem", 1.0)
+            found.append(Rung(STORED, {STORED: weight, **(together or {self.settings.fallback: LIVE_WEIGHT}), **present}))
+        if together:
+            found.append(Rung("co-view", together))
         return [*found, Rung(self.settings.fallback, {self.settings.fallback: 1.0})]
 
     def recommender(
@@ -147,19 +158,17 @@ class Release:
         """The composed system of this release.
 
         Args:
-            live: Further generators by name, of what happens at present. They join the first two rungs, and what
-                newcomers see, with ``LIVE_WEIGHT``.
+            live: Further generators by name, of what happens at present. They join the rungs, see ``rungs``, and what
+                newcomers see, with ``LIVE_WEIGHT``; except ``STORED``, which has a rung of its own.
             instead: Generators that take the places of models of these names.
             calls: How generators are called, ``live`` ones too; one by one by default.
         """
         models: dict[str, Generator] = {**self.models, **(live or {}), **(instead or {})}
-        present = dict.fromkeys(live or {}, LIVE_WEIGHT)
-        first, second, *others = self.rungs()
         return Recommender(
             self.space.catalog,
             models,
-            rungs=[*(Rung(rung.name, {**rung.generators, **present}) for rung in (first, second)), *others],
-            newcomers={self.settings.fallback: 1.0, **present},
+            rungs=self.rungs(live or {}),
+            newcomers={self.settings.fallback: 1.0, **_present(live or {})},
             last=self.settings.fallback,
             explainer=BySample(self.tandem) if len(self.space.catalog) > LARGE else ByScores(self.tandem),
             policy=self.settings.policy,
@@ -248,6 +257,10 @@ def served(tandem: Tandem, settings: ReleaseSettings) -> dict[str, Retriever]:
         "tandem-codes": CodeRetriever(tandem),
         "tandem": TandemRetriever(tandem, width=settings.candidates, weight=settings.code_weight),
     }
+
+
+def _present(live: Collection[str]) -> dict[str, float]:
+    return {name: LIVE_WEIGHT for name in live if name != STORED}
 
 
 def _histories(saved: Artifact, timed: bool) -> Histories:

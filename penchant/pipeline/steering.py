@@ -8,6 +8,7 @@ Letters: N items, C candidates, E events.
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Self
 
@@ -111,7 +112,10 @@ class Steering(Settings):
         for one in self.ignore:
             since, until = one.since or 0, np.inf if one.until is None else one.until
             keep &= (history.times < since) | (history.times >= until)
-        return history.where(keep)
+        if keep.all():
+            return history
+        # It is nobody's now: what is stored of the user was made of the whole of it.
+        return replace(history.where(keep), users=np.zeros_like(history.users))
 
     def unknown(self, goods: Goods) -> list[str]:
         """Names that the catalogue does not have, such as ``"items: NO-SUCH"``; they change nothing."""

@@ -2,20 +2,23 @@
 
 from __future__ import annotations
 
+import logging
 import threading
 import time
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Sequence
 
 from prometheus_client import CollectorRegistry, Gauge
 
 from penchant.core.errors import StorageError
 from penchant.data.catalog import Catalog
-from penchant.serve.counters import trending
+from penchant.serve.counters import TREND, totals, trending
 from penchant.serve.events import EventLog
 from penchant.serve.stores import StateStore, user_key
+from penchant.serve.tiers import Tiers
 from penchant.serve.worker import Worker
 from penchant.users.state import UserState
 
+_log = logging.getLogger("penchant.serve")
 CATEGORY = "category:"
 _PATIENCE = 10.0  # seconds that the last step has when the server ends
 
@@ -32,7 +35,10 @@ class NearLine:
     def __init__(self, log: EventLog, store: StateStore, *, partitions: Iterable[int] | None = None) -> None:
         self._labels: dict[str, list[str]] = {}
         self.store = store
-        self.worker = Worker(log, store, lambda item_id: self._labels.get(item_id, ()), partitions=partitions)
+        self.tiers = Tiers(store)
+        #: Told of (item id, user id) of what was just done; see ``Worker``. What fails is logged, and the worker goes on.
+        self.listeners: list[Callable[[Sequence[tuple[str, str]]], object]] = []
+        self.worker = Worker(log, store, lambda item_id: self._labels.get(item_id, ()), partitions=partitions, seen=self._seen)
         self._stop = threading.Event()
         self._thread: threading.Thread | None = None
 
@@ -46,6 +52,11 @@ class NearLine:
         self._stop.clear()
         self._thread = threading.Thread(target=self.worker.run, args=(self._stop,), name="near-line worker", daemon=True)
         self._thread.start()
+
+    @property
+    def following(self) -> bool:
+        """Whether a worker runs in this process."""
+        return self._thread is not None
 
     def stop(self) -> None:
         """End after the step that is under way. What is not read yet is read at the next start."""
@@ -62,18 +73,23 @@ class NearLine:
         """
         return trending(self.store, int(time.time()), limit)
 
-    def interests(self, user_id: str) -> list[tuple[str, float]]:
-        """Categories of what a user did and their shares, the largest first; what was done long ago counts less.
+    def count(self, item_id: str) -> float:
+        """What an item's events are worth now, as in ``trending``; 0 where it is not among the items that are done most.
+
+        Raises:
+            StorageError: The store cannot be read.
+        """
+        return totals(self.store, TREND, [""], int(time.time()))[0].get(item_id, 0.0)
+
+    def state(self, user_id: str) -> UserState:
+        """What a user did; an empty one of somebody who did nothing.
 
         Raises:
             StorageError: The store cannot be read.
             ArtifactError: The state of this user is damaged.
         """
         (found,) = self.store.get([user_key(user_id)])
-        counts = {} if found is None else UserState.from_bytes(found.value).interests.counts
-        total = sum(counts.values())
-        shares = [(name.removeprefix(CATEGORY), count / total) for name, count in counts.items() if name.startswith(CATEGORY)]
-        return sorted(shares, key=lambda pair: (-pair[1], pair[0]))
+        return UserState() if found is None else UserState.from_bytes(found.value)
 
     def observe(self, registry: CollectorRegistry) -> None:
         """Tell Prometheus how the worker is doing."""
@@ -85,9 +101,25 @@ class NearLine:
             ("penchant_worker_lag_events", "Records in the log that are not read yet; NaN where nobody can tell.", self._lag),
         ):
             Gauge(name, help_text, registry=registry).set_function(read)
+        self.tiers.observe(registry)
+
+    def _seen(self, pairs: Sequence[tuple[str, str]]) -> None:
+        for told in (lambda _: self.tiers.step(), *self.listeners):
+            try:
+                told(pairs)
+            except Exception:
+                _log.exception("tiers or live vectors were not brought up to date; the next events will")
 
     def _lag(self) -> float:
         try:
             return float(sum(self.worker.lag().values()))
         except StorageError:
             return float("nan")
+
+
+def shares(state: UserState) -> list[tuple[str, float]]:
+    """Categories of what a user did and their shares, the largest first; what was done long ago counts less."""
+    counts = state.interests.counts
+    total = sum(counts.values())
+    found = [(name.removeprefix(CATEGORY), count / total) for name, count in counts.items() if name.startswith(CATEGORY)]
+    return sorted(found, key=lambda pair: (-pair[1], pair[0]))

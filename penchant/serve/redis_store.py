@@ -95,6 +95,15 @@ class RedisStateStore:
             rows: list[list[Any]] = asked.execute() if keys else []
         return [None if version is None else Stored(value, int(version)) for value, version in rows]
 
+    def versions(self, keys: Sequence[str]) -> list[int]:
+        """See ``StateStore``."""
+        with self._told():
+            asked = self._client.pipeline(transaction=False)
+            for key in keys:
+                asked.hget(self._key(key), "version")
+            found: list[bytes | None] = asked.execute() if keys else []
+        return [0 if version is None else int(version) for version in found]
+
     def put(self, writes: Mapping[str, Write], *, before: Positions | None = None, after: Positions | None = None) -> bool:
         """See ``StateStore``."""
         before, after = before or {}, after or {}

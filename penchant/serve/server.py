@@ -16,13 +16,18 @@ import uvicorn
 
 from penchant.core.errors import InputError, require
 from penchant.core.progress import note, stage
+from penchant.models.dense_head import DenseHead
 from penchant.pipeline.release import load_release
 from penchant.pipeline.shelf import Shelf
 from penchant.serve.app import create_app
 from penchant.serve.backends import opened
+from penchant.serve.head_vectors import HeadVectors
 from penchant.serve.near_line import NearLine
 from penchant.serve.service import ServeSettings
+from penchant.serve.state import LiveState
+from penchant.serve.stored_events import StoredEvents
 from penchant.serve.swap import settle
+from penchant.serve.user_vectors import UserVectors
 
 _TURN = 0.0005  # seconds
 _PATIENCE = 5  # seconds that running requests have at the end
@@ -84,10 +89,11 @@ def work(
     partitions: list[int] | None = None,
     replay: bool = False,
 ) -> None:
-    """Run a near-line worker alone, until Ctrl-C or a termination signal.
+    """Run a near-line worker alone, until Ctrl-C or a termination signal; and refresh the vectors of users.
 
     Args:
-        release_folder: Gives the categories that interests are counted by: of a shelf the release that is live at the start.
+        release_folder: Gives the categories that interests are counted by, and the model of the vectors: of a shelf the release that
+            is live at the start.
         data_dir: See ``serve``; so for the next two.
         redis: Server of the state.
         kafka: Brokers of the log.
@@ -102,7 +108,9 @@ def work(
     require(not (replay and partitions), f"partitions {partitions}", "all of them are replayed at once", "leave --partition out")
     folder, _ = _place(Path(release_folder))
     with stage(f"Loading {folder}"):
-        catalog = load_release(folder).space.catalog
+        release = load_release(folder)
+        catalog = release.space.catalog
+    torch.set_num_threads(1)  # beside servers on the same cores
     with opened(data_dir, redis=redis, kafka=kafka) as (log, store):
         there = log.begin()
         unknown = sorted(set(partitions or ()) - set(there))
@@ -116,7 +124,14 @@ def work(
         for ending in (signal.SIGINT, signal.SIGTERM):
             signal.signal(ending, lambda *_: stop.set())
         note(f"The worker follows {len(partitions or there)} of {len(there)} partitions (Ctrl-C ends)")
+        state = LiveState(catalog, release.users, release.histories, StoredEvents(store), positions=release.positions)
+        head = DenseHead(release.tandem)
+        vectors = UserVectors(store, head, release.id, state.history, starts=False)
+        near_line.listeners.append(HeadVectors(store, vectors, catalog.items, head.items, near_line.tiers).saw)
+        refresher = threading.Thread(target=vectors.run, args=(stop,), name="user vectors")
+        refresher.start()
         near_line.worker.run(stop)
+        refresher.join()
     note(f"The worker has ended, after {near_line.worker.progress.events:,} events")
 
 

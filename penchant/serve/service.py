@@ -19,11 +19,12 @@ from penchant.pipeline.calls import AtOnce
 from penchant.pipeline.indexed import LARGE, IndexedContent
 from penchant.pipeline.lane import Generator
 from penchant.pipeline.recommender import Recommender
-from penchant.pipeline.release import Release
+from penchant.pipeline.release import STORED, Release
 from penchant.pipeline.steering import Steering, Taste
 from penchant.search.approximate import IVFPQIndex
 from penchant.search.hybrid import HybridSearch
 from penchant.search.vector import VectorIndex
+from penchant.serve.by_vector import ByVector
 from penchant.serve.cards import Cards
 from penchant.serve.directives import Directives
 from penchant.serve.directory import Directory
@@ -94,6 +95,10 @@ class Backend:
             rules.observe(metrics.registry)
         return cls(log, events, store, near_line, metrics, settings, Stock(store), directives, rules)
 
+    def works(self) -> bool:
+        """Whether this process does what follows from the log, and not only workers elsewhere."""
+        return self.near_line is not None and self.near_line.following
+
 
 @dataclass(frozen=True)
 class Service:
@@ -102,6 +107,7 @@ class Service:
     release: Release
     backend: Backend
     state: LiveState
+    by_vector: ByVector | None
     recommender: Recommender
     calls: AtOnce
     search: HybridSearch
@@ -114,9 +120,13 @@ class Service:
     def of(cls, release: Release, backend: Backend) -> Self:
         """Build the parts, and call each once, so that the first visitor need not wait for tables made on first use."""
         catalog, settings = release.space.catalog, backend.settings
+        state = LiveState(catalog, release.users, release.histories, backend.events, positions=release.positions)
         live: dict[str, Generator] = {}
-        if backend.store is not None:
+        by_vector: ByVector | None = None
+        if backend.store is not None and backend.near_line is not None:
             live = {"together": Together(backend.store, catalog), "trending": Trending(backend.store, catalog)}
+            how = {"metrics": backend.metrics.vectors, "works": backend.works}
+            by_vector = live[STORED] = ByVector.of(release, backend.store, state, backend.near_line.tiers, **how)
         instead: dict[str, Generator] = {}
         content = release.models.get(ContentNeighbours.KIND)
         if isinstance(content, ContentNeighbours) and content.num_items > LARGE:
@@ -127,7 +137,8 @@ class Service:
         service = cls(
             release=release,
             backend=backend,
-            state=LiveState(catalog, release.users, release.histories, backend.events, positions=release.positions),
+            state=state,
+            by_vector=by_vector,
             recommender=release.recommender(live=live, instead=instead, calls=calls),
             calls=calls,
             search=HybridSearch(release.space, release.encoder),
@@ -144,6 +155,8 @@ class Service:
         taste = Taste(items=(catalog.items.ids[0],), categories=("",), strength=1.0)
         service.recommender.recommend(history=one, k=1, steering=Steering(tastes=(taste,)))
         service.search.search("a", 1)
+        if by_vector is not None and backend.near_line is not None:
+            backend.near_line.listeners.append(by_vector.saw)
         return service
 
     @property
@@ -156,9 +169,17 @@ class Service:
         """Who follows the log."""
         return self.backend.near_line
 
+    def keep_fresh(self, user_id: str) -> None:
+        """See to it soon that this user's stored vector is fresh: for when the time does not allow more than that."""
+        if self.by_vector is not None:
+            self.by_vector.vectors.ask([user_id])
+
     def close(self) -> None:
         """End its threads, once no request uses it any more."""
         self.calls.close()
+        if self.by_vector is not None and self.near_line is not None:
+            self.near_line.listeners = [told for told in self.near_line.listeners if told != self.by_vector.saw]
+            self.by_vector.vectors.close()
 
 
 async def _held(request: Request) -> AsyncIterator[Service]:  # async: called in place, not in a thread

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import sqlite3
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 from penchant.serve.events import Positions
 from penchant.serve.sqlite_file import Kind, SqliteFile
@@ -56,14 +57,15 @@ class SqliteStateStore:
 
     def get(self, keys: Sequence[str]) -> list[Stored | None]:
         """See ``StateStore``."""
-        found: dict[bytes, Stored] = {}
         names = [key_bytes(key) for key in keys]
-        for start in range(0, len(names), _AT_ONCE):
-            part = names[start : start + _AT_ONCE]
-            marks = ", ".join("?" * len(part))
-            query = f"SELECT key, value, version FROM states WHERE key IN ({marks}) AND (ends IS NULL OR ends > ?)"
-            found |= {key: Stored(value, version) for key, value, version in self._file.ask(query, *part, self._clock())}
+        found = {key: Stored(value, version) for key, value, version in self._rows("key, value, version", names)}
         return [found.get(name) for name in names]
+
+    def versions(self, keys: Sequence[str]) -> list[int]:
+        """See ``StateStore``."""
+        names = [key_bytes(key) for key in keys]
+        found: dict[bytes, int] = dict(self._rows("key, version", names))
+        return [found.get(name, 0) for name in names]
 
     def put(self, writes: Mapping[str, Write], *, before: Positions | None = None, after: Positions | None = None) -> bool:
         """See ``StateStore``."""
@@ -88,6 +90,13 @@ class SqliteStateStore:
     def close(self) -> None:
         """See ``StateStore``."""
         self._file.close()
+
+    def _rows(self, columns: str, names: Sequence[bytes]) -> Iterator[tuple[Any, ...]]:
+        for start in range(0, len(names), _AT_ONCE):
+            part = names[start : start + _AT_ONCE]
+            marks = ", ".join("?" * len(part))
+            query = f"SELECT {columns} FROM states WHERE key IN ({marks}) AND (ends IS NULL OR ends > ?)"
+            yield from self._file.ask(query, *part, self._clock())
 
     def _put(self, connection: sqlite3.Connection, writes: Mapping[str, Write], before: Positions, after: Positions) -> None:
         run, now = connection.execute, self._clock()

@@ -89,8 +89,39 @@ class Person:
     liked: tuple[int, ...]
 
 
+class Visitors:
+    """Numbers below 0 for users whom the release does not know, so that a row of codes can tell them apart.
+
+    Args:
+        most: Users remembered; who came first is forgotten first, and gets another number.
+    """
+
+    def __init__(self, most: int) -> None:
+        self.most = most
+        self._codes: OrderedDict[str, int] = OrderedDict()
+        self._ids: dict[int, str] = {}
+        self._next = -1
+        self._lock = threading.Lock()
+
+    def code(self, user_id: str) -> int:
+        """The number of a user; a new one for a new user."""
+        with self._lock:
+            if (code := self._codes.get(user_id)) is None:
+                code, self._next = self._next, self._next - 1
+                self._codes[user_id], self._ids[code] = code, user_id
+                if len(self._codes) > self.most:
+                    del self._ids[self._codes.popitem(last=False)[1]]
+            return code
+
+    def user_id(self, code: int) -> str | None:
+        """Whose number it is; None if it was forgotten, or given to nobody."""
+        return self._ids.get(code)
+
+
 class LiveState:
     """The users of a release, and what they did since.
+
+    In its rows, ``users`` holds codes of the release, numbers below 0 for visitors, and 0 where nobody in particular is meant.
 
     Args:
         catalog: N items; events of other items are skipped.
@@ -118,6 +149,11 @@ class LiveState:
         self.most_users, self.most_events = most_users, most_events
         self._kept: OrderedDict[str, tuple[int, Person]] = OrderedDict()  # with the number of ``last_of_user`` they are good for
         self._lock = threading.Lock()
+        self._visitors = Visitors(2 * most_users)  # whoever is kept has a number
+
+    def user_id(self, code: int) -> str | None:
+        """Who is meant by a number among ``Histories.users``; None for nobody in particular, and for visitors of long ago."""
+        return self.users.ids[code - 1] if code > 0 else self._visitors.user_id(code)
 
     def history(self, user_id: str) -> Histories:
         """One row: what the models see of a user."""
@@ -161,7 +197,7 @@ class LiveState:
         past = past.take(stands)
         if timed:
             past = past.take(np.argsort(past.times, kind="stable"))  # a late report of an old event goes to its place
-        code = 0 if user_id is None else int(self.users.encode([user_id])[0])
+        code = 0 if user_id is None else int(self.users.encode([user_id])[0]) or self._visitors.code(user_id)
         history = Histories.of(
             [past.items],
             actions=[past.actions],

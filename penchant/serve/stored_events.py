@@ -19,8 +19,7 @@ class StoredEvents:
 
     def last_of_user(self, user_id: str) -> int:
         """The version of a user's state, which grows whenever it changes; 0 where there is none."""
-        (found,) = self.store.get([user_key(user_id)])
-        return 0 if found is None else found.version
+        return self.store.versions([user_key(user_id)])[0]
 
     def of_user(self, user_id: str, newest: int = 2000) -> list[LiveEvent]:
         """The newest events of a user, oldest first; no more than a state keeps, and without their ids.

@@ -69,6 +69,14 @@ class StateStore(Protocol):
         """
         ...
 
+    def versions(self, keys: Sequence[str]) -> list[int]:
+        """The version of what lies under each key, without the values; 0 where there is nothing, or no longer.
+
+        Raises:
+            StorageError: The store cannot be read.
+        """
+        ...
+
     def put(self, writes: Mapping[str, Write], *, before: Positions | None = None, after: Positions | None = None) -> bool:
         """All of the writes and the move in the log, or nothing.
 

@@ -12,6 +12,7 @@ from starlette.datastructures import Headers, MutableHeaders
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from penchant.serve.refusals import refuse
+from penchant.serve.vector_metrics import VectorMetrics
 
 _log = logging.getLogger("penchant.serve")
 _ID = re.compile(r"[A-Za-z0-9._-]{1,64}")
@@ -37,6 +38,7 @@ class Metrics:
         self.running = Gauge("penchant_requests_running", "Requests being answered.", registry=to)
         self.events = Counter("penchant_events_total", "Events sent to the log.", ["outcome"], registry=to)
         self.rungs = Counter("penchant_lists_total", "Lists, by the way they were made.", ["rung"], registry=to)
+        self.vectors = VectorMetrics(to)
         self.missing = Counter("penchant_parts_missing_total", "Answers that were made without a part.", ["part"], registry=to)
 
 

@@ -20,7 +20,7 @@ from penchant.serve.events import AHEAD, EventLog, LiveEvent, Unreadable
 from penchant.serve.stores import StateStore, Stored, Write, user_key
 from penchant.users.decay import DAY
 from penchant.users.state import Did, UserState
-from penchant.users.together import pairs
+from penchant.users.together import AGAINST, pairs
 
 _log = logging.getLogger("penchant.serve")
 DEAD = "dead:"
@@ -60,6 +60,8 @@ class Worker:
         partitions: That it reads; all by default. Several workers share the partitions among them.
         batch: Events stored in one step.
         clock: UTC seconds.
+        seen: Called after every step with (item id, user id) of what was done in it, if anything was; not with what was done
+            against an item. It must not fail.
     """
 
     def __init__(
@@ -71,11 +73,12 @@ class Worker:
         partitions: Iterable[int] | None = None,
         batch: int = 1_000,
         clock: Callable[[], float] = time.time,
+        seen: Callable[[Sequence[tuple[str, str]]], None] = lambda pairs: None,
     ) -> None:
         require(batch >= 1, f"batch={batch}", "a step stores at least one event", "pass batch>=1")
         self.log, self.store, self.labels, self.batch, self.clock = log, store, labels, batch, clock
         self.partitions = None if partitions is None else frozenset(partitions)
-        self.progress = Progress()
+        self.progress, self.seen = Progress(), seen
         self._first: dict[int, int] | None = None
 
     def step(self, wait_seconds: float = 0.0) -> int:
@@ -89,12 +92,14 @@ class Worker:
             start = {partition: known.get(partition, first) for partition, first in self._begin().items()}
             records = self.log.read(start, self.batch, wait_seconds)
             if not records:
+                self.seen([])
                 return 0
             after = {one.partition: one.offset + 1 for one in records}
-            writes = self._follows(records)
+            writes, done = self._follows(records)
             if self.store.put(writes, before={p: known[p] for p in after if p in known}, after=after):
                 self.progress.events += len(records)
                 self.progress.dead += sum(key.startswith(DEAD) for key in writes)
+                self.seen(done)
                 return len(records)
             self.progress.again += 1
         raise StorageError(
@@ -148,8 +153,8 @@ class Worker:
             self._first = {partition: found[partition] for partition in sorted(read)}
         return self._first
 
-    def _follows(self, records: Sequence[LiveEvent | Unreadable]) -> dict[str, Write]:
-        """What is to be stored after these records."""
+    def _follows(self, records: Sequence[LiveEvent | Unreadable]) -> tuple[dict[str, Write], list[tuple[str, str]]]:
+        """What is to be stored after these records, and who did something with which item."""
         now = int(self.clock())  # a clock that is ahead must not make its events count more
         latest = now + AHEAD
         events: dict[str, list[LiveEvent]] = {}
@@ -165,6 +170,7 @@ class Worker:
         found = dict(zip(keys, self.store.get(keys), strict=True))
         after: dict[str, bytes] = dict(dead)
         trends, together = Counters(TREND), Counters(WITH)
+        touched: list[tuple[str, str]] = []
         for user, mine in events.items():
             before = _state(found[user_key(user)])
             fresh = [one for one, counts in zip(mine, before.fresh([one.event_id for one in mine]), strict=True) if counts]
@@ -173,6 +179,7 @@ class Worker:
             done = [Did(one.item_id, one.event, one.timestamp, one.value, one.offset, one.partition) for one in fresh]
             told = [(one.event_id, did, self.labels(one.item_id)) for one, did in zip(fresh, done, strict=True)]
             after[user_key(user)] = before.with_events(told).to_bytes()
+            touched += [(one.item_id, user) for one in fresh if one.event not in AGAINST]
             for one in fresh:
                 trends.count(one.partition, "", one.item_id, min(one.timestamp, now))
             for item_id, other, when in pairs(before.recent, done):
@@ -180,7 +187,7 @@ class Worker:
         counted = trends.keys | together.keys
         found |= dict(zip(counted, self.store.get(list(counted)), strict=True))
         after |= trends.added(found) | together.added(found)
-        return {key: Write(value, _version(found[key]), _KEPT_FOR if key in dead else None) for key, value in after.items()}
+        return {key: Write(value, _version(found[key]), _KEPT_FOR if key in dead else None) for key, value in after.items()}, touched
 
 
 def _version(found: Stored | None) -> int:

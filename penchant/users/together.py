@@ -8,7 +8,8 @@ from penchant.users.state import Did
 
 SESSION = 1_800  # seconds between two things that belong together, at most
 _BACK = 3  # distinct items before that an item is paired with
-_AGAINST = frozenset({"dislike", "hide", "undo"})
+#: What is done against an item, or takes something back.
+AGAINST = frozenset({"dislike", "hide", "undo"})
 
 
 def pairs(before: Sequence[Did], new: Sequence[Did]) -> Iterator[tuple[str, str, int]]:
@@ -18,9 +19,9 @@ def pairs(before: Sequence[Did], new: Sequence[Did]) -> Iterator[tuple[str, str,
         before: What the person did until then, oldest first; no more of it than may matter is looked at.
         new: What was done now, in order.
     """
-    newest = [did for did in before[-4 * _BACK :] if did.action not in _AGAINST]
+    newest = [did for did in before[-4 * _BACK :] if did.action not in AGAINST]
     for did in new:
-        if did.action in _AGAINST:
+        if did.action in AGAINST:
             continue
         near: list[str] = []
         for other in reversed(newest):

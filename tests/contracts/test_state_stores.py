@@ -58,6 +58,16 @@ def version(store: StateStore, key: str) -> int:
     return 0 if found is None else found.version
 
 
+def test_versions_are_told_without_values(store: StateStore) -> None:
+    assert store.versions([]) == []
+    assert store.put({"a": Write(b"1"), "b": Write(b"2"), "ends": Write(b"3", ttl_seconds=0.05)})
+    keys = ["b", "gone", "a", "b"]
+    assert store.versions(keys) == [version(store, key) for key in keys]
+    assert store.versions(["gone"]) == [0]
+    time.sleep(0.1)
+    assert store.versions(["ends"]) == [0]
+
+
 def test_an_empty_store_holds_nothing(store: StateStore) -> None:
     assert store.get([]) == []
     assert store.get(["a", "b"]) == [None, None]

@@ -43,6 +43,7 @@ ROUTES = [
     ("GET", "/v1/rules"),
     ("GET", "/v1/stock"),
     ("POST", "/v1/stock"),
+    ("GET", "/v1/users/{user_id}/portrait"),
     ("GET", "/v1/items/{item_id}"),
     ("GET", "/v1/codes"),
     ("GET", "/v1/beam"),

@@ -8,11 +8,12 @@ import numpy as np
 from fastapi import Path, Query
 
 from penchant.contracts import Scorer, TopK
+from penchant.core.errors import StorageError
 from penchant.data.histories import Histories
 from penchant.items.code_tree import describe_prefix
 from penchant.pipeline.release import TOGETHER
 from penchant.ranking import exclude_, top_k
-from penchant.serve.answers import Card, CodesOut, ItemOut, Scored
+from penchant.serve.answers import Card, CodesOut, ItemOut, LiveItem, Scored
 from penchant.serve.refusals import refusals
 from penchant.serve.requests import Id
 from penchant.serve.routes.base import router
@@ -38,7 +39,7 @@ def item(item_id: Annotated[Id, Path()], service: Held) -> ItemOut:
             scores = cast(Scorer, service.release.models[TOGETHER]).score(Histories.of([[code]]))
             together = _scored(service, top_k(exclude_(scores, Histories.of([[code, *blocked]])), near))
     (card,) = service.cards.of([code])
-    return ItemOut(**card, events=int(space.events[code]), similar=similar, bought_with=together)
+    return ItemOut(**card, events=int(space.events[code]), live=_live(service, item_id, code), similar=similar, bought_with=together)
 
 
 @routes.get("/codes")
@@ -58,6 +59,18 @@ def codes(
         shown = [code for code in (np.flatnonzero(below) + 1).tolist() if code not in service.release.blocked]
         leaves = [Card(**card) for card in service.cards.of(shown)]
     return CodesOut(**{**node, "leaves": leaves})
+
+
+def _live(service: Service, item_id: str, code: int) -> LiveItem | None:
+    if service.near_line is None or service.by_vector is None or service.by_vector.heads is None:
+        return None
+    try:
+        since = service.near_line.tiers.current().heads.get(item_id)
+        count, drift = service.near_line.count(item_id), service.by_vector.heads.drift(code)
+    except StorageError:
+        service.metrics.missing.labels("live item").inc()
+        return None
+    return LiveItem(tier="tail" if since is None else "head", since=since, count=count, drift=drift)
 
 
 def _scored(service: Service, found: TopK) -> list[Scored]:

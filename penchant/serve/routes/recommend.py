@@ -49,6 +49,8 @@ def recommend(asked: RecommendIn, service: Held, request_id: RequestId, arrived:
     for part in missing:
         service.metrics.missing.labels(part).inc()
     ranked = time.perf_counter()
+    if asked.user_id is not None and found.history_length:
+        service.keep_fresh(asked.user_id)
     items = _suggested(found.suggestions, service.cards)
     ended = time.perf_counter()
     stages = {name: spent for name, spent in found.milliseconds.items() if name != "total"}

@@ -10,8 +10,10 @@ from fastapi import Path, Query
 
 from penchant.core.errors import ArtifactError, StorageError
 from penchant.data.schema import ACTIONS
-from penchant.serve.answers import Did, DirectiveOut, Interest, UserOut, UserShort, UsersOut
+from penchant.serve.answers import Did, DirectiveOut, Interest, PortraitOut, UserOut, UserShort, UsersOut
 from penchant.serve.directory import RECENT
+from penchant.serve.near_line import shares
+from penchant.serve.portrait import portrait
 from penchant.serve.refusals import refusals
 from penchant.serve.requests import Id
 from penchant.serve.routes.base import router
@@ -34,6 +36,15 @@ def users(
         past = service.state.person(user_id).past
         rows.append(UserShort(user_id=user_id, events=len(past), recent=service.cards.titles(past.items[-RECENT:][::-1])))
     return UsersOut(users=rows, total=total)
+
+
+@routes.get("/users/{user_id:path}/portrait", responses=refusals(404))
+def user_portrait(user_id: Annotated[Id, Path()], service: Held) -> PortraitOut:
+    """What each layer knows of a user, and how old it is."""
+    found = portrait(service, user_id)
+    for part in found.missing:
+        service.metrics.missing.labels(part).inc()
+    return found
 
 
 @routes.get("/users/{user_id:path}", responses=refusals(404))
@@ -75,7 +86,7 @@ def _interests(service: Service, user_id: str) -> list[Interest]:
     if service.near_line is None:
         return []
     try:
-        found = service.near_line.interests(user_id)
+        found = shares(service.near_line.state(user_id))
     except (StorageError, ArtifactError):
         service.metrics.missing.labels("interests").inc()
         return []

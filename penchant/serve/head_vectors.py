@@ -1,0 +1,166 @@
+"""Live vectors of head items: each moves a little towards those who do something with it just now.
+
+Events are taken as they come from the worker. What was seen and not yet used is lost with the process; the next events move
+the vectors as well. Tail items have their released vectors, which come from their codes and texts where there are few events.
+
+Letters: H items, V width.
+"""
+
+from __future__ import annotations
+
+import logging
+import threading
+import time
+from collections import deque
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+
+import numpy as np
+
+from penchant.core.errors import ArtifactError
+from penchant.data.vocabulary import Vocabulary
+from penchant.items.live_vectors import LiveVectorSettings, from_bytes, moved, near, to_bytes
+from penchant.serve.stores import StateStore, Stored, Write
+from penchant.serve.tiers import Tiers
+from penchant.serve.user_vectors import UserVectors
+from penchant.users.decay import DAY
+
+_PERIOD = 1.0  # seconds between two steps, and that what was read is used for
+_MOST = 5_000  # events that may wait; the oldest are dropped
+_KEPT_SECONDS = 7 * DAY
+_log = logging.getLogger("penchant.serve")
+
+
+@dataclass(frozen=True)
+class Live:
+    """Items with vectors of their own at present.
+
+    Attributes:
+        codes: int64[H].
+        vectors: float32[H, V].
+        among: bool[N + 1], whether an item is one of them.
+    """
+
+    codes: np.ndarray
+    vectors: np.ndarray
+    among: np.ndarray
+
+
+class HeadVectors:
+    """Kept in the store by the version of the model, for all processes that serve it.
+
+    Args:
+        store: Shared.
+        users: Vectors of users, and the version of the model.
+        items: Of the catalogue.
+        released: float32[N, V], in code order.
+        tiers: Tell the head items.
+        settings: How far vectors move.
+        clock: UTC seconds.
+    """
+
+    def __init__(
+        self,
+        store: StateStore,
+        users: UserVectors,
+        items: Vocabulary,
+        released: np.ndarray,
+        tiers: Tiers,
+        *,
+        settings: LiveVectorSettings | None = None,
+        clock: Callable[[], float] = time.time,
+    ) -> None:
+        self.store, self.users, self.items, self.released, self.tiers = store, users, items, released, tiers
+        self.settings, self._clock = settings or LiveVectorSettings(), clock
+        self._key = f"heads:{users.model}"
+        self._seen: deque[tuple[str, str]] = deque(maxlen=_MOST)
+        self._stepped = self._read = -_PERIOD
+        self._lock = threading.Lock()
+        self._live = self._of(np.zeros(0, np.int64), np.zeros((0, released.shape[1]), np.float32))
+
+    def saw(self, pairs: Iterable[tuple[str, str]]) -> None:
+        """(item id, user id) of what was just done, not of what was taken back; the vectors move once a second.
+
+        Raises:
+            StorageError: The store does not do what is asked.
+        """
+        self._seen.extend(pairs)
+        now = self._clock()
+        if self._seen and not 0 <= now - self._stepped < _PERIOD:
+            self._stepped = now
+            self.step()
+
+    def step(self) -> int:
+        """Move the vectors of head items by what was seen; how many moved.
+
+        Raises:
+            StorageError: The store does not do what is asked.
+        """
+        heads = self.tiers.current().heads
+        seen = [(item, user) for item, user in self._seen if item in heads and self.items.encode([item])[0]]
+        self._seen.clear()
+        people = list(dict.fromkeys(user for _, user in seen))
+        vectors = {user: read.vector.values for user, read in zip(people, self.users.look(people), strict=True) if read is not None}
+        by_item: dict[str, list[np.ndarray]] = {}
+        for item, user in seen:
+            if user in vectors:
+                by_item.setdefault(item, []).append(vectors[user])
+        (found,) = self.store.get([self._key])
+        before = _vectors(found)
+        after = {item: vector for item, vector in before.items() if item in heads}
+        if by_item:
+            names = list(by_item)
+            released = self.released[self.items.encode(names) - 1]
+            now = np.array([after.get(name, own) for name, own in zip(names, released, strict=True)], np.float32)
+            towards = np.array([np.mean(by_item[name], axis=0) for name in names], np.float32)
+            after |= dict(zip(names, moved(now, released, towards, self.settings), strict=True))
+        elif len(after) == len(before):
+            return 0
+        done = self.store.put({self._key: Write(to_bytes(after), 0 if found is None else found.version, _KEPT_SECONDS)})
+        return len(by_item) if done else 0  # where somebody else was faster, the next events count
+
+    def current(self) -> Live:
+        """As of a moment ago, and never further from the released vectors than allowed.
+
+        Raises:
+            StorageError: The store cannot be read.
+        """
+        now = self._clock()
+        with self._lock:
+            if not 0 <= now - self._read < _PERIOD:
+                self._live, self._read = self._load(), now
+            return self._live
+
+    def drift(self, code: int) -> float | None:
+        """How far an item is from its released vector, of that one's length; None where it has no vector of its own.
+
+        Raises:
+            StorageError: The store cannot be read.
+        """
+        live = self.current()
+        place = np.flatnonzero(live.codes == code)
+        if not len(place):
+            return None
+        own = self.released[code - 1]
+        return float(np.linalg.norm(live.vectors[place[0]] - own) / max(float(np.linalg.norm(own)), 1e-12))
+
+    def _load(self) -> Live:
+        (found,) = self.store.get([self._key])
+        width = self.released.shape[1]
+        stored = {item: row for item, row in _vectors(found).items() if len(row) == width and self.items.encode([item])[0]}
+        codes = self.items.encode(list(stored)).astype(np.int64)
+        vectors = np.array(list(stored.values()), np.float32).reshape(-1, width)
+        return self._of(codes, near(vectors, self.released[codes - 1], self.settings.drift))
+
+    def _of(self, codes: np.ndarray, vectors: np.ndarray) -> Live:
+        among = np.zeros(len(self.released) + 1, bool)
+        among[codes] = True
+        return Live(codes, vectors, among)
+
+
+def _vectors(found: Stored | None) -> dict[str, np.ndarray]:
+    try:
+        return {} if found is None else from_bytes(found.value)
+    except ArtifactError as error:
+        _log.warning("live vectors were spoilt in the store and are begun anew: %s", error)
+        return {}
