@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from math import ceil
 
 from anyio import to_thread
-from fastapi import FastAPI
+from fastapi import Depends, FastAPI
+from fastapi.security import HTTPBearer
 from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
 from starlette.middleware.gzip import GZipMiddleware
 from starlette.requests import Request
@@ -18,6 +20,9 @@ from penchant.pipeline.shelf import Shelf
 from penchant.serve.body_limit import BodyLimit
 from penchant.serve.console import Console
 from penchant.serve.events import EventLog
+from penchant.serve.guard import Guard
+from penchant.serve.keys import KeyRing
+from penchant.serve.limits import Buckets, RateLimit, TimeLimit
 from penchant.serve.refusals import add_handlers
 from penchant.serve.routes import beam, catalogue, events, policy, recommend, releases, report, steering, trends, users
 from penchant.serve.service import Backend, ServeSettings, Service
@@ -82,8 +87,10 @@ def create_app(
     )
     app.state.current, app.state.following = current, following
     add_handlers(app)
+    ring = None if backend.settings.keys is None else KeyRing(backend.settings.keys)
+    described = [] if ring is None else [Depends(HTTPBearer(auto_error=False))]  # for OpenAPI; it is the guard that looks
     for part in (recommend, events, steering, users, policy, trends, catalogue, beam, report, releases):
-        app.include_router(part.routes)
+        app.include_router(part.routes, dependencies=described)
     console = Console()
 
     async def home(request: Request) -> Response:
@@ -97,6 +104,11 @@ def create_app(
     app.mount("/console", console)
     app.add_middleware(BodyLimit)
     app.add_middleware(Shed, most=backend.settings.most_running, refused=backend.metrics.shed)
+    app.add_middleware(TimeLimit, seconds=backend.settings.seconds)
+    if backend.settings.rate is not None:
+        app.add_middleware(RateLimit, buckets=Buckets(backend.settings.rate, backend.settings.burst or ceil(2 * backend.settings.rate)))
+    if ring is not None:
+        app.add_middleware(Guard, ring=ring)
     app.add_middleware(GZipMiddleware, minimum_size=_SMALL, compresslevel=5)
     app.add_middleware(Telemetry, metrics=backend.metrics)
     return app

@@ -46,6 +46,10 @@ class ServeSettings(Settings):
     batch: int = Field(default=32, ge=1, description="rows of a model call, at most")
     rules: Path | None = Field(default=None, description="file of rules, watched; None: those of the release")
     batch_wait_ms: float = Field(default=0.0, ge=0, description="that the first row of a batch waits for others")
+    keys: Path | None = Field(default=None, description="file of API keys; None: nobody needs one")
+    rate: float | None = Field(default=None, gt=0, description="requests a second of a caller; None: as many as they like")
+    burst: int | None = Field(default=None, ge=1, description="requests of a caller at once; None: twice the rate")
+    seconds: float = Field(default=60.0, gt=0, description="that a request may take")
 
 
 @dataclass(frozen=True)

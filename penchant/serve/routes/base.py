@@ -28,4 +28,4 @@ class _StrictRoute(APIRoute):
 
 def router(tag: str) -> APIRouter:
     """A router for ``/v1`` addresses."""
-    return APIRouter(prefix="/v1", tags=[tag], route_class=_StrictRoute, responses=refusals(413, 422, 503))
+    return APIRouter(prefix="/v1", tags=[tag], route_class=_StrictRoute, responses=refusals(401, 403, 413, 422, 429, 503))
