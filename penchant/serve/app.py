@@ -24,7 +24,7 @@ from penchant.serve.guard import Guard
 from penchant.serve.keys import KeyRing
 from penchant.serve.limits import Buckets, RateLimit, TimeLimit
 from penchant.serve.refusals import add_handlers
-from penchant.serve.routes import beam, catalogue, events, policy, recommend, releases, report, steering, trends, users
+from penchant.serve.routes import beam, catalogue, events, policy, privacy, recommend, releases, report, steering, trends, users
 from penchant.serve.service import Backend, ServeSettings, Service
 from penchant.serve.shed import Shed
 from penchant.serve.stores import StateStore
@@ -89,7 +89,7 @@ def create_app(
     add_handlers(app)
     ring = None if backend.settings.keys is None else KeyRing(backend.settings.keys)
     described = [] if ring is None else [Depends(HTTPBearer(auto_error=False))]  # for OpenAPI; it is the guard that looks
-    for part in (recommend, events, steering, users, policy, trends, catalogue, beam, report, releases):
+    for part in (recommend, events, steering, privacy, users, policy, trends, catalogue, beam, report, releases):
         app.include_router(part.routes, dependencies=described)
     console = Console()
 

@@ -136,7 +136,7 @@ class KeyFile:
             require(len(old) > 0, f"{name!r}", "no key of this name is valid", "make one with: penchant keys add", UnknownIdError)
             last = now + int(grace_seconds)
             ended = tuple(key.but(ends=min(last, key.ends or last)) if key in old else key for key in keys)
-            scopes = [scope for key in old for scope in key.scopes]
+            scopes: list[Scope] = [scope for key in old for scope in key.scopes]
             return self._added(ended, name, scopes, seconds)
 
     def _added(self, keys: Sequence[Key], name: str, scopes: Sequence[Scope], seconds: float | None) -> str:
