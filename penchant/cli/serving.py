@@ -94,6 +94,10 @@ def serve_release(
     keys: Annotated[Path | None, typer.Option("--keys", help="Ask for API keys: the file that penchant keys makes.")] = None,
     rate: Annotated[float, typer.Option("--rate", min=0, help="Requests a second of a key, or of an address; 0: no limit.")] = 0.0,
     burst: Annotated[int, typer.Option("--burst", min=0, help="Requests at once; 0: twice the rate.")] = 0,
+    access_log: Annotated[
+        str | None, typer.Option("--access-log", help="Write a JSON line a request to this file, - for the standard output.")
+    ] = None,
+    most_lag: Annotated[int | None, typer.Option("--most-lag", min=0, help="Events behind the log from which /v1/ready says no.")] = None,
     seconds: Annotated[float, typer.Option("--time-limit", min=0.001, help="Seconds that a request may take.")] = 60.0,
 ) -> None:
     """Serve a release: the page at /, the API under /v1.
@@ -110,6 +114,8 @@ def serve_release(
         rate=rate or None,
         burst=burst or None,
         seconds=seconds,
+        access_log=access_log,
+        most_lag=most_lag,
     )
     where = state or release.parent / "state"
     serve(release, host=host, port=port, data_dir=where, redis=redis, kafka=kafka, follow=follow, settings=settings)

@@ -376,6 +376,20 @@ class ReportOut(_Answer):
     figures: list[FigureOut]
 
 
+class LiveOut(_Answer):
+    """That the process answers."""
+
+    alive: Literal[True]
+
+
+class ReadyOut(_Answer):
+    """That requests can be answered."""
+
+    ready: Literal[True]
+    parts: list[str] = Field(description="What was asked and answered.")
+    lag: int | None = Field(description="Events that the near-line worker has not read; null where nobody follows the log.")
+
+
 class HealthOut(_Answer):
     """What is being served."""
 

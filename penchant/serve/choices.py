@@ -135,7 +135,7 @@ class Choices:
                     self.store.put({SECRET: Write(secrets.token_bytes(32))})  # of two who do, one is refused
                     continue
                 self._secret = found.value
-            return _hashed(self._secret, user_id)
+            return keyed_hash(self._secret, user_id)
         raise _busy()
 
     def _change(self, user_id: str, new: Callable[[Choice], Choice]) -> Choice:
@@ -154,7 +154,7 @@ class Choices:
         """One round trip, with the secret: where a store lost everything, an old secret must not outlive it."""
         for _ in range(_TRIES):
             secret = self._secret
-            keys = [] if secret is None else [_PREFIX + _hashed(secret, user_id) for user_id in user_ids]
+            keys = [] if secret is None else [_PREFIX + keyed_hash(secret, user_id) for user_id in user_ids]
             now, *found = self.store.get([SECRET, *keys])
             if now is None:
                 self._secret = None
@@ -165,7 +165,8 @@ class Choices:
         raise _busy()
 
 
-def _hashed(secret: bytes, user_id: str) -> str:
+def keyed_hash(secret: bytes, user_id: str) -> str:
+    """HMAC-SHA256 of an id, the first 32 hexadecimal digits."""
     return hmac.new(secret, user_id.encode("utf-8", "surrogatepass"), hashlib.sha256).hexdigest()[:32]
 
 

@@ -53,6 +53,8 @@ class ServeSettings(Settings):
     rate: float | None = Field(default=None, gt=0, description="requests a second of a caller; None: as many as they like")
     burst: int | None = Field(default=None, ge=1, description="requests of a caller at once; None: twice the rate")
     seconds: float = Field(default=60.0, gt=0, description="that a request may take")
+    access_log: str | None = Field(default=None, description="file of a line a request, - for the standard output; None: there is none")
+    most_lag: int | None = Field(default=None, ge=0, description="events behind the log from which a server is not ready; None: any")
 
 
 @dataclass(frozen=True)

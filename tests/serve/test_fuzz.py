@@ -53,6 +53,8 @@ ROUTES = [
     ("GET", "/v1/report"),
     ("GET", "/v1/report/figures/{name}"),
     ("GET", "/v1/health"),
+    ("GET", "/v1/live"),
+    ("GET", "/v1/ready"),
     ("GET", "/v1/releases"),
     ("POST", "/v1/releases/rollback"),
     ("POST", "/v1/releases/promote"),

@@ -13,7 +13,9 @@ from penchant.serve.refusals import refusals, strict_json
 
 class _StrictRequest(Request):
     async def json(self) -> Any:
-        return strict_json(await self.body())
+        told = strict_json(await self.body())
+        self.state.asked_user = told.get("user_id") if isinstance(told, dict) else None  # for the access log
+        return told
 
 
 class _StrictRoute(APIRoute):
