@@ -137,9 +137,7 @@ class Service:
             index.add(content.vectors.numpy()[1:])
             instead["content"] = IndexedContent(content, index)
         calls = AtOnce({**release.models, **live, **instead}, most=settings.batch, wait_seconds=settings.batch_wait_ms / 1e3)
-        state = LiveState(
-            catalog, release.users, release.histories, backend.events, positions=release.positions, choices=backend.choices
-        )
+        state = LiveState(catalog, release.users, release.histories, backend.events, positions=release.positions, choices=backend.choices)
         eraser = None
         if backend.store is not None and backend.choices is not None:
             holders = holders_of(backend.log, backend.store, backend.choices, state)

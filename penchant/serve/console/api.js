@@ -107,6 +107,15 @@ export const users = (search, limit, signal) =>
 
 export const user = (id, signal) => ask(`v1/users/${encodeURIComponent(id)}?limit=50`, { signal });
 
+/** All that is kept of a user. */
+export const exported = (id) => ask(`v1/users/${encodeURIComponent(id)}/export`);
+
+/** Let lists follow a user, or not. */
+export const consent = (id, personalised) => ask(`v1/users/${encodeURIComponent(id)}/consent`, { body: { personalised } });
+
+/** Delete all that is kept of a user; the receipt. */
+export const forget = (id) => ask(`v1/users/${encodeURIComponent(id)}`, { method: "DELETE" });
+
 export const codes = (prefix, signal) => ask(`v1/codes?prefix=${encodeURIComponent(prefix.join(","))}`, { signal });
 
 export const beam = ({ user, width }, signal) =>

@@ -1,6 +1,7 @@
 // The key of this tab, where the server asks for one: kept until the tab is closed, sent with every question.
 
-import { fill, h } from "./dom.js";
+import { ask } from "./confirm.js";
+import { h } from "./dom.js";
 
 const KEY = "penchant.key";
 let kept = recall();
@@ -40,29 +41,10 @@ export function another(refused) {
   return asking;
 }
 
-function prompt(wrong) {
-  return new Promise((resolve) => {
-    const input = h("input.field", { id: "key", type: "password", autocomplete: "off", spellcheck: "false", maxlength: "200", required: true });
-    const cancel = h("button.button.plain", { type: "button", on: { click: () => dialog.close() } }, "Cancel");
-    const form = h("form", {},
-      h("h2", { id: "key-title" }, "This server asks for a key"),
-      h("p", {}, wrong ? "That key is not valid, or no longer." : "Whoever runs it makes one with penchant keys add. It is kept until this tab is closed."),
-      h("label", { for: "key" }, "Key"), input,
-      h("div.row", {}, h("button.button", { type: "submit" }, "Go on"), cancel));
-    const dialog = fill(h("dialog.ask", { "aria-labelledby": "key-title" }), form);
-    let given = false;
-    form.addEventListener("submit", (event) => {
-      event.preventDefault();
-      keep(input.value.trim());
-      given = true;
-      dialog.close();
-    });
-    dialog.addEventListener("close", () => {
-      dialog.remove();
-      resolve(given);
-    });
-    document.body.append(dialog);
-    dialog.showModal();
-    input.focus();
-  });
+async function prompt(wrong) {
+  const input = h("input.field", { id: "key", type: "password", autocomplete: "off", spellcheck: "false", maxlength: "200", required: true });
+  const why = wrong ? "That key is not valid, or no longer." : "Whoever runs it makes one with penchant keys add. It is kept until this tab is closed.";
+  const given = await ask("This server asks for a key", [h("p", {}, why), h("label", { for: "key" }, "Key"), input], "Go on");
+  if (given) keep(input.value.trim());
+  return given;
 }
