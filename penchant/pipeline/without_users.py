@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import shutil
 from collections.abc import Collection
+from datetime import datetime
 from pathlib import Path
 
 import polars as pl
 
 from penchant.core.artifacts import read_artifact, write_artifact
 from penchant.core.errors import require
-from penchant.core.manifest import MANIFEST
+from penchant.core.manifest import MANIFEST, dated
 from penchant.pipeline.release import KIND
 
 #: What a release holds that does not know single users, besides the two tables that do.
@@ -45,7 +46,8 @@ def without_users(folder: Path, user_ids: Collection[str]) -> int:
     histories = saved.table("histories")
     kept = histories.join(numbers, left_on="user", right_on="old", how="inner", maintain_order="left")
     kept = kept.with_columns(pl.col("new").cast(histories.schema["user"]).alias("user")).select(histories.columns)
-    with write_artifact(folder, kind=KIND, settings=saved.manifest.settings, parents=[saved.manifest]) as out:
+    made = int(datetime.fromisoformat(saved.manifest.created).timestamp())  # a shelf lists releases by their age
+    with dated(made), write_artifact(folder, kind=KIND, settings=saved.manifest.settings, parents=[saved.manifest]) as out:
         for name in sorted(parts - set(_TABLES)):
             source = saved.path / name
             if source.is_dir():

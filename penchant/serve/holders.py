@@ -20,6 +20,7 @@ from penchant.serve.events import EventLog
 from penchant.serve.kafka_log import KafkaEventLog
 from penchant.serve.sqlite_file import SqliteFile
 from penchant.serve.sqlite_log import SqliteEventLog
+from penchant.serve.sqlite_served import SqliteServedLog
 from penchant.serve.sqlite_store import SqliteStateStore
 from penchant.serve.state import LiveState
 from penchant.serve.stores import OF_USERS, StateStore, Stored, Write, key_bytes, user_key
@@ -179,6 +180,29 @@ class DeadLetters:
             last = keys[-1]
 
 
+class Answers:
+    """Lists that were shown to a user."""
+
+    name = "log of answers"
+
+    def __init__(self, served: SqliteServedLog) -> None:
+        self.served = served
+        self.file: SqliteFile | None = served.file
+
+    def export(self, user_id: str) -> list[dict[str, Any]]:
+        """See ``Holder``."""
+        return [asdict(one) for one in self.served.of_user(user_id)]
+
+    def forget(self, user_id: str) -> Gone:
+        """See ``Holder``."""
+        traces = [one.request_id.encode() + user_id.encode("utf-8", "surrogatepass") for one in self.served.of_user(user_id)[-16:]]
+        return Gone(self.served.forget(user_id), traces)
+
+    def find(self, user_id: str) -> int:
+        """See ``Holder``."""
+        return len(self.served.of_user(user_id))
+
+
 class Memory:
     """Users put together in this process. Other servers ask before they use theirs, and let go of it by and by."""
 
@@ -237,13 +261,15 @@ class Released:
         return slice(int(self.histories.offsets[code - 1]), int(self.histories.offsets[code]))
 
 
-def holders_of(log: EventLog, store: StateStore, choices: Choices, state: LiveState) -> list[Holder]:
+def holders_of(log: EventLog, store: StateStore, choices: Choices, state: LiveState, served: SqliteServedLog | None = None) -> list[Holder]:
     """All that keep something of a user, in the order in which they forget: who is made from another comes after it."""
     logs: list[Holder] = []
     if isinstance(log, SqliteEventLog):
         logs.append(FileLog(log))
     elif isinstance(log, KafkaEventLog):
         logs.append(BrokerLog(log))
+    if served is not None:
+        logs.append(Answers(served))
     return [*logs, States(store), DeadLetters(store), Released(state.catalog, state.users, state.histories, choices), Memory(state)]
 
 

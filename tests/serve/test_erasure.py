@@ -22,11 +22,14 @@ from penchant.serve.app import create_app
 from penchant.serve.choices import Choices
 from penchant.serve.erasure import Eraser
 from penchant.serve.events import Erased, LiveEvent
-from penchant.serve.holders import DeadLetters, FileLog, States
+from penchant.serve.holders import Answers, DeadLetters, FileLog, States
 from penchant.serve.kafka_log import KafkaEventLog
 from penchant.serve.redis_store import RedisStateStore
+from penchant.serve.served import Served
 from penchant.serve.sqlite_log import SqliteEventLog
+from penchant.serve.sqlite_served import SqliteServedLog
 from penchant.serve.sqlite_store import SqliteStateStore
+from penchant.serve.state import LiveState
 from penchant.serve.stores import StateStore, Write, user_key
 from penchant.serve.worker import DEAD, Worker
 from penchant.users.state import UserState
@@ -282,3 +285,30 @@ def test_the_commands_export_and_forget_while_a_server_runs(tiny_release_folder:
         assert rows_of[0] == rows_of[1]
     log.close()
     store.close()
+
+
+def test_lists_that_were_shown_are_deleted_too(log: SqliteEventLog, store: SqliteStateStore, tmp_path: Path) -> None:
+    served = SqliteServedLog(tmp_path / "served.sqlite")
+    for place, user in enumerate([LONG, "ben", LONG, None]):
+        served.append(Served(f"r{place}", float(place), user, "release", "dense", ("i1",), (1.0,), {}, 3.0, {}))
+    choices = Choices(store)
+    eraser = Eraser(log, store, choices, [FileLog(log), Answers(served), States(store)])
+    assert [one["request_id"] for one in eraser.export(LONG)["log of answers"]] == ["r0", "r2"]
+    receipt = eraser.forget(LONG)
+    assert receipt.clean
+    assert receipt.deleted["log of answers"] == 2
+    assert [one.request_id for one in served.since(0.0)] == ["r1", "r3"]
+    assert LONG.encode() not in (tmp_path / "served.sqlite").read_bytes()
+    served.close()
+
+
+def test_who_came_back_is_seen_by_releases_that_were_made_since(
+    tiny_release: Release, log: SqliteEventLog, store: SqliteStateStore
+) -> None:
+    """A release says up to where it has read the log; of who was forgotten its rows are not read, so all of the log counts."""
+    choices = Choices(store)
+    choices.forget("u1", {0: 1})
+    log.append([LiveEvent("a", "u1", "i5", "view", 1_700_000_000), LiveEvent("b", "u2", "i5", "view", 1_700_000_000)])
+    state = LiveState(tiny_release.space.catalog, tiny_release.users, tiny_release.histories, log, positions={0: 3}, choices=choices)
+    assert len(state.person("u1").past) == 1
+    assert len(state.person("u2").past) == len(tiny_release.histories.row(tiny_release.users.code("u2") - 1))
