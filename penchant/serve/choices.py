@@ -140,8 +140,8 @@ class Choices:
 
     def _change(self, user_id: str, new: Callable[[Choice], Choice]) -> Choice:
         for _ in range(_TRIES):
+            (found,) = self._found([user_id])  # first: it notices a secret that is gone
             key = _PREFIX + self.hashed(user_id)
-            (found,) = self._found([user_id])
             old = _USUAL if found is None else _readable(found)
             choice = new(old)
             if self.store.put({key: Write(choice.to_bytes(), 0 if found is None else found.version)}):
