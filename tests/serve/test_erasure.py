@@ -290,7 +290,7 @@ def test_the_commands_export_and_forget_while_a_server_runs(tiny_release_folder:
 def test_lists_that_were_shown_are_deleted_too(log: SqliteEventLog, store: SqliteStateStore, tmp_path: Path) -> None:
     served = SqliteServedLog(tmp_path / "served.sqlite")
     for place, user in enumerate([LONG, "ben", LONG, None]):
-        served.append(Served(f"r{place}", float(place), user, "release", "dense", ("i1",), (1.0,), {}, 3.0, {}))
+        served.append(Served(f"r{place}", time.time() + place, user, "release", "dense", ("i1",), (1.0,), {}, 3.0, {}))
     choices = Choices(store)
     eraser = Eraser(log, store, choices, [FileLog(log), Answers(served), States(store)])
     assert [one["request_id"] for one in eraser.export(LONG)["log of answers"]] == ["r0", "r2"]
