@@ -29,7 +29,7 @@ def recommend(asked: RecommendIn, service: Held, request_id: RequestId, arrived:
     started = time.perf_counter()
     now = int(time.time())
     person, unread = _person(asked, service)
-    steering, unheard = _steering(asked, service, now)
+    steering, unheard = _steering(asked if person is not None else asked.model_copy(update={"user_id": None}), service, now)
     read = time.perf_counter()
     allowed = asked.deadline_ms or service.backend.settings.deadline_ms
     found = service.recommender.recommend(
