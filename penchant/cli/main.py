@@ -8,7 +8,7 @@ import typer
 from rich.console import Console
 
 from penchant import __version__
-from penchant.cli import claims, data, drill, items, jobs, plan, rebuild, release, rules, serving
+from penchant.cli import claims, data, drill, items, jobs, keys, plan, rebuild, release, rules, serving, users
 from penchant.core.errors import PenchantError
 
 app = typer.Typer(
@@ -24,6 +24,8 @@ app.add_typer(items.app, name="items", help="Vectors and semantic IDs of a catal
 app.add_typer(claims.app, name="claims", help="Run what published systems say of themselves.")
 app.add_typer(release.app, name="release", help="Which release is served, and what may take its place.")
 app.add_typer(rules.app, name="rules", help="What lists may look like.")
+app.add_typer(keys.app, name="keys", help="API keys: add, list, rotate, revoke.")
+app.add_typer(users.app, name="user", help="A user's data: export it, or forget the user.")
 app.command("atlas")(claims.atlas)
 app.command("train")(jobs.train)
 app.command("evaluate")(jobs.evaluate)

@@ -17,6 +17,7 @@ from penchant.data.sources import load
 from penchant.pipeline.job import for_dataset
 from penchant.pipeline.shelf import Shelf
 from penchant.serve.backends import opened
+from penchant.serve.choices import Choices
 from penchant.serve.rebuild import DAYS, rebuild
 
 console = Console()
@@ -45,12 +46,13 @@ def rebuild_release(
     with stage(f"Loading {data}"):
         base = load(data)
     place = Shelf(shelf)
-    with opened(state or shelf.parent / "state", redis=redis, kafka=kafka) as (log, _):
+    with opened(state or shelf.parent / "state", redis=redis, kafka=kafka) as (log, store):
         built = rebuild(
             base,
             log,
             place,
             shelf / ".work",
+            choices=Choices(store),
             encoder=encoder.make,
             days=days,
             until=end,

@@ -78,7 +78,7 @@ def search(
 def serve_release(
     release: ReleaseOption = DEFAULT_RELEASE,
     host: Annotated[
-        str, typer.Option("--host", help="Address to listen on; beyond loopback, put a proxy with TLS in front.")
+        str, typer.Option("--host", help="Address to listen on; beyond loopback, pass --keys and put a proxy with TLS in front.")
     ] = "127.0.0.1",
     port: Annotated[int, typer.Option("--port", help="0 picks a free one.")] = 8000,
     state: StateOption = None,
@@ -91,13 +91,32 @@ def serve_release(
     rules: Annotated[
         Path | None, typer.Option("--rules", help="File of rules, followed whenever it changes. Default: the release's.")
     ] = None,
+    keys: Annotated[Path | None, typer.Option("--keys", help="Ask for API keys: the file that penchant keys makes.")] = None,
+    rate: Annotated[float, typer.Option("--rate", min=0, help="Requests a second of a key, or of an address; 0: no limit.")] = 0.0,
+    burst: Annotated[int, typer.Option("--burst", min=0, help="Requests at once; 0: twice the rate.")] = 0,
+    access_log: Annotated[
+        str | None, typer.Option("--access-log", help="Write a JSON line a request to this file, - for the standard output.")
+    ] = None,
+    most_lag: Annotated[int | None, typer.Option("--most-lag", min=0, help="Events behind the log from which /v1/ready says no.")] = None,
+    seconds: Annotated[float, typer.Option("--time-limit", min=0.001, help="Seconds that a request may take.")] = 60.0,
 ) -> None:
     """Serve a release: the page at /, the API under /v1.
 
     Examples: `penchant serve --release runs/ml-100k/release` ·
     `penchant serve --redis redis://localhost:6379/0 --kafka localhost:9092 --no-follow`
     """
-    settings = ServeSettings(deadline_ms=deadline_ms or None, most_running=most_running, batch=batch, rules=rules)
+    settings = ServeSettings(
+        deadline_ms=deadline_ms or None,
+        most_running=most_running,
+        batch=batch,
+        rules=rules,
+        keys=keys,
+        rate=rate or None,
+        burst=burst or None,
+        seconds=seconds,
+        access_log=access_log,
+        most_lag=most_lag,
+    )
     where = state or release.parent / "state"
     serve(release, host=host, port=port, data_dir=where, redis=redis, kafka=kafka, follow=follow, settings=settings)
 

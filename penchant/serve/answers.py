@@ -106,6 +106,7 @@ class RecommendOut(_Answer):
     rung: str = Field(description="The way the list was made: the best one that the time allowed, or the model that was asked for.")
     parts: Parts
     milliseconds: dict[str, float]
+    personalised: bool = Field(description="False for who opted out, and for nobody in particular: the list follows no person.")
     trace: Trace | None = Field(default=None, description="Only where it was asked for.")
 
 
@@ -278,6 +279,36 @@ class UserOut(_Answer):
         description="Categories of what the user did since the release, the newest counting most; a moment behind the log."
     )
     steering: list[DirectiveOut] = Field(description="What holds for every list of theirs, the oldest first.")
+    personalised: bool = Field(description="Whether lists follow the user; they may opt out.")
+
+
+class ConsentOut(_Answer):
+    """What a user chose."""
+
+    user_id: str
+    personalised: bool
+
+
+class ExportOut(_Answer):
+    """All that is kept of a user."""
+
+    user_id: str
+    time: int = Field(description="UTC seconds.")
+    personalised: bool
+    held: dict[str, list[dict[str, Any]]] = Field(description="By where it is kept.")
+
+
+class ReceiptOut(_Answer):
+    """What an erasure did. It does not name the user."""
+
+    receipt: str
+    user: str = Field(description="A keyed hash of the id.")
+    time: int = Field(description="UTC seconds.")
+    deleted: dict[str, int] = Field(description="Records, by where they were kept.")
+    found: dict[str, int] = Field(description="Records that a scan found afterwards.")
+    traces: int = Field(description="Deleted records whose bytes were found in files afterwards.")
+    kept: list[str] = Field(description="What cannot be deleted at once, is not read any more, and until when it stays.")
+    seconds: float
 
 
 class KnownLayer(_Answer):
@@ -398,6 +429,20 @@ class ReportOut(_Answer):
     rows: list[dict[str, Any]]
     verdicts: list[str]
     figures: list[FigureOut]
+
+
+class LiveOut(_Answer):
+    """That the process answers."""
+
+    alive: Literal[True]
+
+
+class ReadyOut(_Answer):
+    """That requests can be answered."""
+
+    ready: Literal[True]
+    parts: list[str] = Field(description="What was asked and answered.")
+    lag: int | None = Field(description="Events that the near-line worker has not read; null where nobody follows the log.")
 
 
 class HealthOut(_Answer):

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import secrets
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from math import ceil
 
 from anyio import to_thread
-from fastapi import FastAPI
+from fastapi import Depends, FastAPI
+from fastapi.security import HTTPBearer
 from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
 from starlette.middleware.gzip import GZipMiddleware
 from starlette.requests import Request
@@ -15,11 +18,16 @@ from starlette.responses import Response
 from penchant import __version__
 from penchant.pipeline.release import Release
 from penchant.pipeline.shelf import Shelf
+from penchant.serve.access_log import AccessLog
 from penchant.serve.body_limit import BodyLimit
+from penchant.serve.choices import keyed_hash
 from penchant.serve.console import Console
 from penchant.serve.events import EventLog
+from penchant.serve.guard import Guard
+from penchant.serve.keys import KeyRing
+from penchant.serve.limits import Buckets, RateLimit, TimeLimit
 from penchant.serve.refusals import add_handlers
-from penchant.serve.routes import beam, catalogue, events, policy, recommend, releases, report, steering, trends, users
+from penchant.serve.routes import beam, catalogue, events, policy, privacy, probes, recommend, releases, report, steering, trends, users
 from penchant.serve.service import Backend, ServeSettings, Service
 from penchant.serve.shed import Shed
 from penchant.serve.stores import StateStore
@@ -53,6 +61,8 @@ def create_app(
     if backend.near_line is not None:
         backend.near_line.know(release.space.catalog)
 
+    access = _access_log(backend)
+
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
         to_thread.current_default_thread_limiter().total_tokens = _THREADS
@@ -70,6 +80,8 @@ def create_app(
         if backend.near_line is not None:
             await to_thread.run_sync(backend.near_line.stop)
         current.service.close()
+        if access is not None:
+            access.close()
 
     app = FastAPI(
         title="Penchant",
@@ -82,8 +94,10 @@ def create_app(
     )
     app.state.current, app.state.following = current, following
     add_handlers(app)
-    for part in (recommend, events, steering, users, policy, trends, catalogue, beam, report, releases):
-        app.include_router(part.routes)
+    ring = None if backend.settings.keys is None else KeyRing(backend.settings.keys)
+    described = [] if ring is None else [Depends(HTTPBearer(auto_error=False))]  # for OpenAPI; it is the guard that looks
+    for part in (recommend, events, steering, privacy, users, policy, trends, catalogue, beam, report, releases, probes):
+        app.include_router(part.routes, dependencies=described)
     console = Console()
 
     async def home(request: Request) -> Response:
@@ -97,6 +111,20 @@ def create_app(
     app.mount("/console", console)
     app.add_middleware(BodyLimit)
     app.add_middleware(Shed, most=backend.settings.most_running, refused=backend.metrics.shed)
+    app.add_middleware(TimeLimit, seconds=backend.settings.seconds)
+    if backend.settings.rate is not None:
+        app.add_middleware(RateLimit, buckets=Buckets(backend.settings.rate, backend.settings.burst or ceil(2 * backend.settings.rate)))
+    if ring is not None:
+        app.add_middleware(Guard, ring=ring)
     app.add_middleware(GZipMiddleware, minimum_size=_SMALL, compresslevel=5)
-    app.add_middleware(Telemetry, metrics=backend.metrics)
+    app.add_middleware(Telemetry, metrics=backend.metrics, access_log=access)
     return app
+
+
+def _access_log(backend: Backend) -> AccessLog | None:
+    """With hashes that stay the same as long as the state store does; without one, as long as the process does."""
+    if backend.settings.access_log is None:
+        return None
+    own = secrets.token_bytes(32)
+    hashed = (lambda text: keyed_hash(own, text)) if backend.choices is None else backend.choices.hashed
+    return AccessLog(backend.settings.access_log, hashed)

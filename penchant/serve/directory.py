@@ -9,6 +9,7 @@ import polars as pl
 
 from penchant.data.histories import Histories
 from penchant.data.vocabulary import Vocabulary
+from penchant.serve.choices import Choices
 from penchant.serve.events import UserEvents
 
 RECENT = 3  # newest items of a user that are shown and searched
@@ -24,10 +25,13 @@ class Directory:
         histories: Their rows.
         titles: Of the items, in code order.
         events: Where others may have turned up.
+        choices: Who is not to be found, as they were forgotten; None: nobody.
     """
 
-    def __init__(self, users: Vocabulary, histories: Histories, titles: Sequence[str], events: UserEvents) -> None:
-        self.users, self.events = users, events
+    def __init__(
+        self, users: Vocabulary, histories: Histories, titles: Sequence[str], events: UserEvents, choices: Choices | None = None
+    ) -> None:
+        self.users, self.events, self.choices = users, events, choices
         self._lower = users.ids.str.to_lowercase()
         self._titles = pl.Series(titles, dtype=pl.String).str.to_lowercase()
         self._recent = histories.last(RECENT)
@@ -53,7 +57,15 @@ class Directory:
         groups = [self._order[mask[self._order]] for mask in (begins, named & ~begins, touched)]
         found = visitors + self.users.decode(np.concatenate(groups)[:limit] + 1)
         found.sort(key=lambda user: user.lower() != text)  # stable: only the id itself moves
-        return found[:limit], len(visitors) + sum(map(len, groups))
+        there = [user for user, gone in zip(found[:limit], self._gone(found[:limit]), strict=True) if not gone]
+        return there, len(visitors) + sum(map(len, groups)) - (len(found[:limit]) - len(there))
+
+    def _gone(self, users: Sequence[str]) -> list[bool]:
+        """Whether each was forgotten and has not come back since."""
+        if self.choices is None:
+            return [False] * len(users)
+        chosen = zip(users, self.choices.of(users), strict=True)
+        return [choice.forgotten is not None and self.events.last_of_user(user) == 0 for user, choice in chosen]
 
     def _touched(self, text: str) -> np.ndarray:
         """bool[U], whether a title among the user's newest items holds ``text``."""

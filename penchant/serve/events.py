@@ -55,6 +55,11 @@ class Unreadable:
     content: bytes
 
 
+@dataclass(frozen=True, slots=True)
+class Erased(Unreadable):
+    """Where an event lay that was erased with all else of its user: whoever reads goes on."""
+
+
 @dataclass(frozen=True)
 class Appended:
     """What became of an append.

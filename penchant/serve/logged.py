@@ -13,6 +13,7 @@ import polars as pl
 from penchant.core.errors import require
 from penchant.data.schema import ACTIONS, EVENTS
 from penchant.data.vocabulary import Vocabulary
+from penchant.serve.choices import Choices
 from penchant.serve.events import EventLog, LiveEvent, Positions, Unreadable
 from penchant.serve.state import UNDO, Past, standing
 
@@ -62,6 +63,27 @@ def _fresh(page: Sequence[LiveEvent], seen: set[str]) -> list[LiveEvent]:
 def _frame(events: Sequence[LiveEvent]) -> pl.DataFrame:
     rows = [(one.event_id, one.user_id, one.item_id, one.timestamp, one.event, one.value) for one in events]
     return pl.DataFrame(rows, schema=_SCHEMA, orient="row")
+
+
+def without_forgotten(events: pl.DataFrame, choices: Choices) -> pl.DataFrame:
+    """Without what lies before the moment at which its user was forgotten.
+
+    Args:
+        events: With ``user_id`` and ``timestamp``, UTC seconds.
+        choices: Who was.
+
+    Raises:
+        StorageError: The choices cannot be read.
+    """
+    users = events["user_id"].unique().to_list()
+    chosen = zip(
+        users, (choice for start in range(0, len(users), _PAGE) for choice in choices.of(users[start : start + _PAGE])), strict=True
+    )
+    gone = {user: choice.forgotten for user, choice in chosen if choice.forgotten is not None}
+    if not gone:
+        return events
+    when = pl.col("user_id").replace_strict(gone, default=None, return_dtype=pl.Int64)
+    return events.filter(when.is_null() | (pl.col("timestamp") >= when).fill_null(False))
 
 
 def standing_events(events: pl.DataFrame) -> pl.DataFrame:

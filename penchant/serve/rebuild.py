@@ -29,8 +29,9 @@ from penchant.items.encoders import TextEncoder
 from penchant.pipeline.job import JobSettings, for_dataset, run
 from penchant.pipeline.release import Window
 from penchant.pipeline.shelf import Shelf
+from penchant.serve.choices import Choices
 from penchant.serve.events import EventLog
-from penchant.serve.logged import read_log, standing_events, window
+from penchant.serve.logged import read_log, standing_events, window, without_forgotten
 
 PLAN = "plan.json"
 COLUMNS = ("user_id", "item_id", "timestamp", "event", "value")
@@ -60,6 +61,7 @@ def rebuild(
     shelf: Shelf,
     work: Path,
     *,
+    choices: Choices | None = None,
     encoder: Callable[[Catalog], TextEncoder],
     days: int = DAYS,
     until: int | None = None,
@@ -72,6 +74,7 @@ def rebuild(
         log: What happened since; None where there is none.
         shelf: Where the release goes.
         work: For the plan, checkpoints and logs. A run that finds a plan there goes on with it.
+        choices: Whose earlier events are left out, because they were forgotten; None: nobody's.
         encoder: Makes an encoder for a catalogue.
         days: Of the window.
         until: Its end, UTC seconds, which is not in it; by default just after the newest event.
@@ -85,6 +88,7 @@ def rebuild(
     plan = _plan(work, base, log, days=days, until=until)
     with stage(f"Reading {days} days"):
         events = _all(base, log, plan)
+        events = events if choices is None else without_forgotten(events, choices)
         loaded = from_frames(window(events, until=plan.until, days=days), base.validated.items, name=base.dataset.name)
     dataset = loaded.dataset
     note(str(loaded.validated.summary))

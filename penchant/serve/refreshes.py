@@ -14,6 +14,9 @@ from penchant.serve.stores import StateStore, Write
 _WANTED, _TAKEN = b"wanted", b"taken"
 _TRIES = 5  # against others who take from the same queue
 
+#: Keys of those who wait begin so; the model and the user follow.
+REFRESH = "refresh:"
+
 
 class Refreshes:
     """The queue of one model.
@@ -26,7 +29,7 @@ class Refreshes:
 
     def __init__(self, store: StateStore, model: str, *, ends_seconds: float = 60.0) -> None:
         self.store, self.ends_seconds = store, ends_seconds
-        self._prefix = f"refresh:{model}:"
+        self._prefix = f"{REFRESH}{model}:"
 
     def want(self, users: Iterable[str]) -> int:
         """Put users into the queue; how many were in none.

@@ -18,9 +18,12 @@ from penchant.serve.answers import ErrorAnswer
 
 #: For routes: what they may answer besides what they promise.
 REFUSALS: dict[int | str, dict[str, Any]] = {
+    401: {"model": ErrorAnswer, "description": "This server asks for a key, and there is no valid one."},
+    403: {"model": ErrorAnswer, "description": "The key has too small a scope."},
     404: {"model": ErrorAnswer, "description": "There is nothing by this id or address."},
     413: {"model": ErrorAnswer, "description": "The body is too large."},
     422: {"model": ErrorAnswer, "description": "A value breaks a rule."},
+    429: {"model": ErrorAnswer, "description": "Too many requests; `retry-after` says when to come back."},
     503: {"model": ErrorAnswer, "description": "The event log or the disk is not available, or too many requests are under way."},
 }
 _SHOWN = 80  # characters of a value that are given back

@@ -163,6 +163,12 @@ class RecommendIn(_Request):
     trace: bool = Field(default=False, description="Tell how the list came about.")
 
 
+class ConsentIn(_Request):
+    """What a user chooses."""
+
+    personalised: bool = Field(description="Whether lists may follow what the user did.")
+
+
 class SearchIn(_Request):
     """A query in plain words."""
 

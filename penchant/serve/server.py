@@ -9,6 +9,7 @@ import socket
 import sys
 import threading
 from contextlib import suppress
+from ipaddress import ip_address
 from pathlib import Path
 
 import torch
@@ -49,7 +50,7 @@ def serve(
     Args:
         release_folder: What ``write_release`` wrote, verified before anything is bound; or a shelf, whose live release is
             served, and any other that becomes live later.
-        host: Address to listen at; ``0.0.0.0`` for all (the service asks for no password).
+        host: Address to listen at; ``0.0.0.0`` for all. Beyond loopback without keys, a warning is given.
         port: 0 for any that is free.
         data_dir: Where the event log lies, and what the worker makes of it, as far as they are files.
         redis: Server that keeps what the worker makes instead, see ``penchant.serve.backends.opened``.
@@ -73,6 +74,8 @@ def serve(
         sys.setswitchinterval(_TURN)
         app = create_app(release, log=log, store=store, settings=settings, follow=follow, shelf=shelf)
         settle()
+        if not loopback(host) and (settings is None or settings.keys is None):
+            note(f"WARNING: {host} can be reached from other machines, and everybody may read and delete users' data: pass --keys FILE")
         with bound(host, port) as listener, suppress(KeyboardInterrupt):  # uvicorn has ended all requests before it passes this on
             found = listener.getsockname()[1]
             config = uvicorn.Config(app, log_level="warning", access_log=False, server_header=False, timeout_graceful_shutdown=_PATIENCE)
@@ -180,6 +183,14 @@ def bound(host: str, port: int) -> socket.socket:
         remedy = remedies.get(error.errno or 0, "pass 127.0.0.1, or 0.0.0.0 for all, and another port")
         raise InputError(f"{host}:{port}", f"the address cannot be listened at ({os.strerror(error.errno or 0)})", remedy) from error
     return listener
+
+
+def loopback(host: str) -> bool:
+    """Whether only this machine can reach what listens at ``host``, as far as the name tells."""
+    try:
+        return ip_address(host).is_loopback
+    except ValueError:
+        return host == "localhost"
 
 
 def address(host: str, port: int) -> str:

@@ -26,9 +26,12 @@ from penchant.search.hybrid import HybridSearch
 from penchant.search.vector import VectorIndex
 from penchant.serve.by_vector import ByVector
 from penchant.serve.cards import Cards
+from penchant.serve.choices import Choices
 from penchant.serve.directives import Directives
 from penchant.serve.directory import Directory
+from penchant.serve.erasure import Eraser
 from penchant.serve.events import EventLog, UserEvents
+from penchant.serve.holders import holders_of
 from penchant.serve.live_rules import LiveRules
 from penchant.serve.near_line import NearLine
 from penchant.serve.present import Together, Trending
@@ -47,6 +50,12 @@ class ServeSettings(Settings):
     batch: int = Field(default=32, ge=1, description="rows of a model call, at most")
     rules: Path | None = Field(default=None, description="file of rules, watched; None: those of the release")
     batch_wait_ms: float = Field(default=0.0, ge=0, description="that the first row of a batch waits for others")
+    keys: Path | None = Field(default=None, description="file of API keys; None: nobody needs one")
+    rate: float | None = Field(default=None, gt=0, description="requests a second of a caller; None: as many as they like")
+    burst: int | None = Field(default=None, ge=1, description="requests of a caller at once; None: twice the rate")
+    seconds: float = Field(default=60.0, gt=0, description="that a request may take")
+    access_log: str | None = Field(default=None, description="file of a line a request, - for the standard output; None: there is none")
+    most_lag: int | None = Field(default=None, ge=0, description="events behind the log from which a server is not ready; None: any")
 
 
 @dataclass(frozen=True)
@@ -58,6 +67,7 @@ class Backend:
         events: Finds those of a user.
         store: What follows from them; None where nobody follows the log.
         near_line: Follows the log; None where there is no store.
+        choices: What people chose about their data; None where there is no store.
         stock: What is out of stock.
         directives: What users ask for; None where there is no store.
         rules: That lists follow; None: those of the release.
@@ -67,6 +77,7 @@ class Backend:
     events: UserEvents
     store: StateStore | None
     near_line: NearLine | None
+    choices: Choices | None
     metrics: Metrics
     settings: ServeSettings
     stock: Stock
@@ -89,11 +100,12 @@ class Backend:
         if near_line is not None:
             near_line.observe(metrics.registry)
         settings = settings or ServeSettings()
+        choices = None if store is None else Choices(store)
         directives = None if store is None else Directives(store)
         rules = None if settings.rules is None else LiveRules(settings.rules)
         if rules is not None:
             rules.observe(metrics.registry)
-        return cls(log, events, store, near_line, metrics, settings, Stock(store), directives, rules)
+        return cls(log, events, store, near_line, choices, metrics, settings, Stock(store), directives, rules)
 
     def works(self) -> bool:
         """Whether this process does what follows from the log, and not only workers elsewhere."""
@@ -115,6 +127,7 @@ class Service:
     cards: Cards
     directory: Directory
     stock: StockOf
+    eraser: Eraser | None
 
     @classmethod
     def of(cls, release: Release, backend: Backend) -> Self:
@@ -134,6 +147,11 @@ class Service:
             index.add(content.vectors.numpy()[1:])
             instead["content"] = IndexedContent(content, index)
         calls = AtOnce({**release.models, **live, **instead}, most=settings.batch, wait_seconds=settings.batch_wait_ms / 1e3)
+        state = LiveState(catalog, release.users, release.histories, backend.events, positions=release.positions, choices=backend.choices)
+        eraser = None
+        if backend.store is not None and backend.choices is not None:
+            holders = holders_of(backend.log, backend.store, backend.choices, state)
+            eraser = Eraser(backend.log, backend.store, backend.choices, holders)
         service = cls(
             release=release,
             backend=backend,
@@ -144,8 +162,9 @@ class Service:
             search=HybridSearch(release.space, release.encoder),
             vectors=VectorIndex(release.space.vectors[TEXT]),
             cards=Cards(release.space),
-            directory=Directory(release.users, release.histories, catalog.titles(), backend.events),
+            directory=Directory(release.users, release.histories, catalog.titles(), backend.events, backend.choices),
             stock=StockOf(backend.stock, catalog),
+            eraser=eraser,
         )
         if backend.rules is not None:
             backend.rules.attach(service.recommender)

@@ -8,9 +8,8 @@ from __future__ import annotations
 from prometheus_client import Counter
 from starlette.types import ASGIApp, Receive, Scope, Send
 
+from penchant.serve.guard import WATCH
 from penchant.serve.refusals import refuse
-
-_OPEN = ("/v1/health", "/metrics")  # whoever watches must get through
 
 
 class Shed:
@@ -26,7 +25,7 @@ class Shed:
         self._running = 0
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        if scope["type"] != "http" or not scope["path"].startswith("/v1/") or scope["path"] in _OPEN:
+        if scope["type"] != "http" or not scope["path"].startswith("/v1/") or scope["path"] in WATCH:
             await self.app(scope, receive, send)
             return
         if self._running >= self.most:

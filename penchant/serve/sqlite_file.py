@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import mmap
 import sqlite3
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -96,6 +97,28 @@ class SqliteFile:
         with self._read_lock, self._told():
             return self._reader.execute(query, values).fetchall()
 
+    def holds(self, traces: Sequence[bytes]) -> int:
+        """How many of these bytes are anywhere in the file or its write-ahead log, in what was deleted too."""
+        found: set[bytes] = set()
+        for path in (self.path, self.path.with_name(f"{self.path.name}-wal")):
+            if path.exists() and path.stat().st_size:
+                with path.open("rb") as file, mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as content:
+                    found |= {trace for trace in traces if content.find(trace) >= 0}
+        return len(found)
+
+    def scrub(self, *, rewrite: bool = False) -> None:
+        """Put what was deleted beyond reach: out of the write-ahead log, and by a ``rewrite`` out of every corner of the file.
+
+        A rewrite takes as long as the file is large, and nobody else can write meanwhile.
+
+        Raises:
+            StorageError: The disk refused, or another program holds the file.
+        """
+        with self._write_lock, self._told():
+            if rewrite:
+                self._writer.execute("VACUUM")
+            self._writer.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()
+
     def close(self) -> None:
         """Close the file. Everything else is a ``StorageError`` from here on."""
         with self._write_lock, self._read_lock:
@@ -107,6 +130,7 @@ class SqliteFile:
         connection = sqlite3.connect(self.path, timeout=self._wait, isolation_level=None, check_same_thread=False)
         connection.execute("PRAGMA synchronous = FULL")
         connection.execute("PRAGMA fullfsync = 1")  # macOS: through the drive's own cache too
+        connection.execute("PRAGMA secure_delete = 1")  # what is deleted is overwritten
         return connection
 
     def _prepare(self) -> None:

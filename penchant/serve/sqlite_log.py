@@ -13,7 +13,7 @@ from collections.abc import Sequence
 from concurrent.futures import Future
 from pathlib import Path
 
-from penchant.serve.events import Appended, LiveEvent, Positions
+from penchant.serve.events import Appended, Erased, LiveEvent, Positions
 from penchant.serve.sqlite_file import Kind, SqliteFile
 
 _SCHEMA = """
@@ -39,6 +39,11 @@ _INSERT = """
 INSERT INTO events (event_id, user_id, item_id, event, timestamp, value) VALUES (?, ?, ?, ?, ?, ?)
 ON CONFLICT (event_id) DO NOTHING
 """
+_ERASE = """
+UPDATE events SET event_id = char(1) || "offset", user_id = '', item_id = '', event = '', timestamp = 0, value = NULL WHERE user_id = ?
+"""  # no event of a request has such an id, as ids hold no control characters
+_TRACES = 'SELECT event_id, user_id, item_id FROM events WHERE user_id = ? ORDER BY "offset" DESC LIMIT ?'  # as they lie in a row
+_MOST_TRACES = 16
 _LAST = 'SELECT COALESCE(MAX("offset"), 0) FROM events'
 _KIND = Kind(
     "event log",
@@ -86,14 +91,14 @@ class SqliteEventLog:
                 self._write(self._taken())
         return done.result()
 
-    def read(self, start: Positions, limit: int = 1000, wait_seconds: float = 0.0) -> list[LiveEvent]:
+    def read(self, start: Positions, limit: int = 1000, wait_seconds: float = 0.0) -> list[LiveEvent | Erased]:
         """See ``EventLog``. The one partition is 0."""
         deadline = time.monotonic() + wait_seconds
         query = f'SELECT {_COLUMNS} FROM events WHERE "offset" >= ? ORDER BY "offset" LIMIT ?'
         while True:
             rows = self._file.ask(query, start[0], limit) if 0 in start else []
             if rows or time.monotonic() >= deadline:
-                return [LiveEvent(*row) for row in rows]
+                return [LiveEvent(*row) if row[1] else Erased(0, row[-1], "erased", b"") for row in rows]
             time.sleep(_PAUSE)
 
     def begin(self) -> dict[int, int]:
@@ -118,8 +123,32 @@ class SqliteEventLog:
         """Ids of users with events, those who did something last first."""
         return [user_id for (user_id,) in self._file.ask("SELECT user_id FROM users ORDER BY newest DESC LIMIT ?", limit)]
 
+    def erase(self, user_id: str) -> tuple[int, list[bytes]]:
+        """Overwrite the events of a user. Their places stay, so that whoever follows the log goes on without a gap.
+
+        Returns:
+            How many it were, and bytes that stood in the file for the newest of them: nothing may hold these any more.
+
+        Raises:
+            StorageError: The disk refused, or the log is held by another program; then nothing was erased.
+        """
+        with self._writes, self._file.transaction() as connection:
+            newest = connection.execute(_TRACES, (user_id, _MOST_TRACES)).fetchall()
+            count = connection.execute(_ERASE, (user_id,)).rowcount
+            connection.execute("DELETE FROM users WHERE user_id = ?", (user_id,))
+        return count, ["".join(row).encode("utf-8") for row in newest]
+
+    def count_of_user(self, user_id: str) -> int:
+        """How often a user is in the log: events, and once more in the list of users."""
+        return sum(self._file.ask(f"SELECT COUNT(*) FROM {table} WHERE user_id = ?", user_id)[0][0] for table in ("events", "users"))
+
+    @property
+    def file(self) -> SqliteFile:
+        """The file it is kept in."""
+        return self._file
+
     def last_offset(self) -> int:
-        """The newest offset. Offsets have no gaps, so it is also the number of events."""
+        """The newest offset. Offsets have no gaps, so it is also the number of events that were ever logged."""
         return self._file.ask(_LAST)[0][0]
 
     def close(self) -> None:

@@ -116,6 +116,11 @@ class SqliteServedLog:
         with self._file.transaction() as connection:
             return connection.execute("DELETE FROM served WHERE user_id = ?", (user_id,)).rowcount
 
+    @property
+    def file(self) -> SqliteFile:
+        """The file it is kept in."""
+        return self._file
+
     def close(self) -> None:
         """Write what waits and let go of the file."""
         self._ended.set()

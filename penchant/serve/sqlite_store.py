@@ -87,6 +87,11 @@ class SqliteStateStore:
         query = "SELECT key FROM states WHERE key >= ? AND key < ? AND (ends IS NULL OR ends > ?) ORDER BY key LIMIT ?"
         return [key_text(key) for (key,) in self._file.ask(query, low, high, self._clock(), limit)]
 
+    @property
+    def file(self) -> SqliteFile:
+        """The file it is kept in."""
+        return self._file
+
     def close(self) -> None:
         """See ``StateStore``."""
         self._file.close()

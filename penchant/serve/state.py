@@ -19,6 +19,7 @@ from penchant.data.catalog import Catalog
 from penchant.data.histories import Histories
 from penchant.data.schema import ACTION_CODE, action_code
 from penchant.data.vocabulary import Vocabulary
+from penchant.serve.choices import Choice, Choices
 from penchant.serve.events import LiveEvent, Positions, UserEvents
 
 UNDO = "undo"
@@ -79,6 +80,7 @@ class Person:
         history: The same as one row for the models.
         hidden: Items kept out of the user's lists (hidden or disliked), newest first.
         liked: Items whose newest opinion is a like, newest first.
+        personalised: Whether lists may follow them.
     """
 
     user_id: str | None
@@ -87,6 +89,10 @@ class Person:
     history: Histories
     hidden: tuple[int, ...]
     liked: tuple[int, ...]
+    personalised: bool = True
+
+
+_USUAL = Choice()
 
 
 class Visitors:
@@ -113,6 +119,11 @@ class Visitors:
                     del self._ids[self._codes.popitem(last=False)[1]]
             return code
 
+    def drop(self, user_id: str) -> None:
+        """Take a user's number back."""
+        with self._lock:
+            self._ids.pop(self._codes.pop(user_id, 0), None)
+
     def user_id(self, code: int) -> str | None:
         """Whose number it is; None if it was forgotten, or given to nobody."""
         return self._ids.get(code)
@@ -129,6 +140,7 @@ class LiveState:
         histories: Their rows, in code order.
         events: What happened since.
         positions: In the log, by partition: what users did before is in ``histories`` already.
+        choices: Whether it may be used, and from when on; None: all of it.
         most_users: Users kept in memory.
         most_events: Newest live events of a user that count.
     """
@@ -141,13 +153,14 @@ class LiveState:
         events: UserEvents,
         *,
         positions: Positions | None = None,
+        choices: Choices | None = None,
         most_users: int = 10_000,
         most_events: int = 2_000,
     ) -> None:
-        self.catalog, self.users, self.histories, self.events = catalog, users, histories, events
+        self.catalog, self.users, self.histories, self.events, self.choices = catalog, users, histories, events, choices
         self.positions = dict(positions or {})
         self.most_users, self.most_events = most_users, most_events
-        self._kept: OrderedDict[str, tuple[int, Person]] = OrderedDict()  # with the number of ``last_of_user`` they are good for
+        self._kept: OrderedDict[str, tuple[tuple[int, Choice], Person]] = OrderedDict()  # with what they are good for
         self._lock = threading.Lock()
         self._visitors = Visitors(2 * most_users)  # whoever is kept has a number
 
@@ -165,16 +178,17 @@ class LiveState:
         Raises:
             StorageError: Their events cannot be read.
         """
+        choice = self._choice(user_id)
         newest = self.events.last_of_user(user_id)
         with self._lock:
             kept = self._kept.get(user_id)
-            if kept is not None and kept[0] == newest:
+            if kept is not None and kept[0] == (newest, choice):
                 self._kept.move_to_end(user_id)
                 return kept[1]
         events = self.events.of_user(user_id, self.most_events) if newest else []
-        person = self._person(user_id, self._before(user_id) + self._logged(events))
+        person = self._person(user_id, self._before(user_id, choice) + self._logged(events, choice), choice)
         with self._lock:
-            self._kept[user_id] = (newest, person)
+            self._kept[user_id] = ((newest, choice), person)
             self._kept.move_to_end(user_id)
             while len(self._kept) > self.most_users:
                 self._kept.popitem(last=False)
@@ -182,22 +196,38 @@ class LiveState:
 
     def as_released(self, user_id: str) -> Person:
         """A user as the release knows them, for when their events cannot be read."""
-        return self._person(user_id, self._before(user_id))
+        choice = self._choice(user_id)
+        return self._person(user_id, self._before(user_id, choice), choice)
+
+    def holds(self, user_id: str) -> bool:
+        """Whether a user is kept in memory."""
+        with self._lock:
+            return user_id in self._kept
+
+    def drop(self, user_id: str) -> bool:
+        """Let go of a user in memory; whether one was kept."""
+        self._visitors.drop(user_id)
+        with self._lock:
+            return self._kept.pop(user_id, None) is not None
 
     def with_events(self, user_id: str | None, events: Past) -> Person:
         """Somebody (of the log, or nobody in particular) who also did ``events``, which are not logged."""
         if user_id is None:
-            return self._person(None, events, timed=len(events) > 0 and bool((events.times != _NO_TIME).all()))
-        before = self._before(user_id) + self._logged(self.events.of_user(user_id, self.most_events))
-        return self._person(user_id, before + events)
+            return self._person(None, events, _USUAL, timed=len(events) > 0 and bool((events.times != _NO_TIME).all()))
+        choice = self._choice(user_id)
+        before = self._before(user_id, choice) + self._logged(self.events.of_user(user_id, self.most_events), choice)
+        return self._person(user_id, before + events, choice)
 
-    def _person(self, user_id: str | None, past: Past, *, timed: bool | None = None) -> Person:
+    def _choice(self, user_id: str) -> Choice:
+        return _USUAL if self.choices is None else self.choices.one(user_id)
+
+    def _person(self, user_id: str | None, past: Past, choice: Choice, *, timed: bool | None = None) -> Person:
         timed = self.histories.timed if timed is None else timed
         stands, hidden, liked = standing(past)
         past = past.take(stands)
         if timed:
             past = past.take(np.argsort(past.times, kind="stable"))  # a late report of an old event goes to its place
-        code = 0 if user_id is None else int(self.users.encode([user_id])[0]) or self._visitors.code(user_id)
+        code = 0 if user_id is None else self._code(user_id, choice) or self._visitors.code(user_id)
         history = Histories.of(
             [past.items],
             actions=[past.actions],
@@ -205,22 +235,30 @@ class LiveState:
             domains=[self.catalog.domain_codes[past.items]],
             users=[code],
         )
-        return Person(user_id, code > 0, past, history, hidden, liked)
+        return Person(user_id, code > 0, past, history, hidden, liked, choice.personalised)
 
-    def _before(self, user_id: str) -> Past:
+    def _code(self, user_id: str, choice: Choice) -> int:
+        """The user's number in the release; 0 of who is unknown or was forgotten."""
+        return int(self.users.encode([user_id])[0]) if choice.forgotten is None else 0
+
+    def _before(self, user_id: str, choice: Choice) -> Past:
         """What the release knows."""
-        code = int(self.users.encode([user_id])[0])
+        code = self._code(user_id, choice)
         h = self.histories
         row = slice(h.offsets[code - 1], h.offsets[code]) if code else slice(0, 0)
         items = h.items[row]
         times = h.times[row] if h.timed else np.full(len(items), _NO_TIME, np.int64)
         return Past(items, h.actions[row], times, np.zeros(len(items), bool))
 
-    def _logged(self, events: Sequence[LiveEvent]) -> Past:
-        """What came after the release's events, and aversions of before: no release holds these."""
+    def _logged(self, events: Sequence[LiveEvent], choice: Choice) -> Past:
+        """What came after the release's events, and aversions of before: no release holds these.
+
+        Of who was forgotten nothing in the release is read, so all that was logged since counts.
+        """
         items = self.catalog.items.encode([event.item_id for event in events])
         known = [(event, int(item)) for item, event in zip(items, events, strict=True) if item]
-        old = np.array([event.offset < self.positions.get(event.partition, 0) for event, _ in known], bool)
+        positions = self.positions if choice.forgotten is None else {}
+        old = np.array([event.offset < positions.get(event.partition, 0) for event, _ in known], bool)
         past = Past.of([(item, event.event, event.timestamp) for event, item in known], live=True)
         if not old.any():
             return past

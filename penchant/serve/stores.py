@@ -48,6 +48,11 @@ def user_key(user_id: str) -> str:
     return f"user:{user_id}"
 
 
+#: Prefixes of keys that end in a user's id. What is kept of a user under another key must be named here, too: it is by this
+#: list that a user's data is found, exported and deleted.
+OF_USERS = (user_key(""), "steering:")
+
+
 def key_bytes(key: str) -> bytes:
     """A key as it is stored: any text has bytes, lone surrogates too."""
     return key.encode("utf-8", "surrogatepass")

@@ -15,8 +15,9 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 
 from penchant.core.errors import ArtifactError, StorageError, require
+from penchant.serve.choices import Choices
 from penchant.serve.counters import TREND, WITH, Counters
-from penchant.serve.events import AHEAD, EventLog, LiveEvent, Unreadable
+from penchant.serve.events import AHEAD, Erased, EventLog, LiveEvent, Unreadable
 from penchant.serve.stores import StateStore, Stored, Write, user_key
 from penchant.users.decay import DAY
 from penchant.users.state import Did, UserState
@@ -78,7 +79,7 @@ class Worker:
         require(batch >= 1, f"batch={batch}", "a step stores at least one event", "pass batch>=1")
         self.log, self.store, self.labels, self.batch, self.clock = log, store, labels, batch, clock
         self.partitions = None if partitions is None else frozenset(partitions)
-        self.progress, self.seen = Progress(), seen
+        self.progress, self.seen, self.choices = Progress(), seen, Choices(store)
         self._first: dict[int, int] | None = None
 
     def step(self, wait_seconds: float = 0.0) -> int:
@@ -160,12 +161,16 @@ class Worker:
         events: dict[str, list[LiveEvent]] = {}
         dead: dict[str, bytes] = {}
         for one in records:
+            if isinstance(one, Erased):
+                continue
             if isinstance(one, Unreadable):
                 dead |= _letter(one.partition, one.offset, one.reason, one.content)
             elif one.timestamp > latest:
                 dead |= _letter(one.partition, one.offset, f"timestamp={one.timestamp}: it lies in the future", repr(one).encode())
             else:
                 events.setdefault(one.user_id, []).append(one)
+        people = zip(events, self.choices.of(list(events)), strict=True)
+        events = {user: counting for user, choice in people if (counting := [one for one in events[user] if choice.counts(one)])}
         keys = [*dead, *map(user_key, events)]
         found = dict(zip(keys, self.store.get(keys), strict=True))
         after: dict[str, bytes] = dict(dead)

@@ -3,9 +3,6 @@
 from __future__ import annotations
 
 import itertools
-import socket
-import threading
-import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -14,7 +11,6 @@ import numpy as np
 import polars as pl
 import pytest
 import torch
-import uvicorn
 from fastapi import FastAPI
 from starlette.testclient import TestClient
 
@@ -37,6 +33,7 @@ from penchant.serve.sqlite_log import SqliteEventLog
 from penchant.serve.sqlite_store import SqliteStateStore
 from penchant.train.loop import Trainer
 from penchant.train.settings import TrainSettings
+from tests.servers import served
 
 GENRES = {
     "Space": ["Star", "Moon", "Rocket", "Orbit"],
@@ -164,18 +161,9 @@ def do(client: TestClient) -> Callable[..., dict[str, Any]]:
 @pytest.fixture(scope="session")
 def server_url(tiny_release: Release, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     """A real server on a free port of this machine."""
-    log = SqliteEventLog(tmp_path_factory.mktemp("data") / "events.sqlite")
-    listener = socket.create_server(("127.0.0.1", 0))
-    server = uvicorn.Server(uvicorn.Config(create_app(tiny_release, log=log), log_level="warning", timeout_graceful_shutdown=2))
-    thread = threading.Thread(target=server.run, kwargs={"sockets": [listener]}, daemon=True)
-    thread.start()
-    for _ in range(1_000):
-        if server.started:
-            break
-        time.sleep(0.01)
-    assert server.started
-    yield f"http://127.0.0.1:{listener.getsockname()[1]}"
-    server.should_exit = True
-    thread.join(10)
-    listener.close()
+    folder = tmp_path_factory.mktemp("data")
+    log, store = SqliteEventLog(folder / "events.sqlite"), SqliteStateStore(folder / "state.sqlite")
+    with served(create_app(tiny_release, log=log, store=store)) as url:
+        yield url
     log.close()
+    store.close()

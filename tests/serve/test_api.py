@@ -311,6 +311,7 @@ def test_anybody_may_start(client: TestClient, do: Do, user: str) -> None:
         "liked": [],
         "interests": [],
         "steering": [],
+        "personalised": True,
     }
     do(user, "like", "i1")
     assert client.get(address).json()["liked"] == ["i1"]

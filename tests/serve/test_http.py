@@ -161,7 +161,7 @@ def test_a_bad_address_is_refused(client: TestClient, address: str, status: int)
 
 @pytest.mark.parametrize(
     ("method", "address"),
-    [("PUT", "/v1/health"), ("GET", "/v1/recommend"), ("DELETE", "/v1/users/u1"), ("POST", "/"), ("POST", "/console/app.js")],
+    [("PUT", "/v1/health"), ("GET", "/v1/recommend"), ("PATCH", "/v1/users/u1"), ("POST", "/"), ("POST", "/console/app.js")],
 )
 def test_a_wrong_method_is_405_and_the_right_one_is_named(client: TestClient, method: str, address: str) -> None:
     answer = client.request(method, address)

@@ -12,10 +12,12 @@ from hypothesis import strategies as st
 
 from penchant.core.errors import InputError
 from penchant.serve import logged
+from penchant.serve.choices import Choices
 from penchant.serve.events import EventLog, LiveEvent
 from penchant.serve.kafka_log import KafkaEventLog
-from penchant.serve.logged import DAY, read_log, standing_events, window
+from penchant.serve.logged import DAY, read_log, standing_events, window, without_forgotten
 from penchant.serve.sqlite_log import SqliteEventLog
+from penchant.serve.sqlite_store import SqliteStateStore
 from penchant.serve.state import Past, standing
 from tests.servers import kafka_broker
 
@@ -106,3 +108,14 @@ def test_a_window_without_events_says_where_they_are() -> None:
         window(pl.DataFrame({"timestamp": [UNTIL, None]}), until=UNTIL, days=1)
     with pytest.raises(InputError, match="days=0"):
         window(pl.DataFrame({"timestamp": [UNTIL]}), until=UNTIL, days=0)
+
+
+def test_what_lies_before_an_erasure_is_left_out(tmp_path: Path) -> None:
+    store = SqliteStateStore(tmp_path / "state.sqlite")
+    choices = Choices(store, clock=lambda: 1_000.5)
+    events = pl.DataFrame({"user_id": ["ann", "ben", "ann", "ann", "ben"], "timestamp": [10, 20, 999, 1_000, None]})
+    assert without_forgotten(events, choices).equals(events)
+    choices.personalise("ben", False)
+    choices.forget("ann", {})
+    assert without_forgotten(events, choices).rows() == [("ben", 20), ("ann", 1_000), ("ben", None)]
+    store.close()

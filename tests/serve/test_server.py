@@ -23,7 +23,7 @@ import torch
 
 from penchant.core.errors import ArtifactError, InputError
 from penchant.core.progress import SilentReporter, set_reporter
-from penchant.serve.server import address, bound, serve
+from penchant.serve.server import address, bound, loopback, serve
 
 ROOT = Path(__file__).resolve().parents[2]
 START = """
@@ -192,6 +192,26 @@ def test_ports_have_a_range(tmp_path: Path, host: str, port: int) -> None:
 def test_a_host_that_is_not_ours_is_refused(host: str) -> None:
     with pytest.raises(InputError, match=r"127\.0\.0\.1"):
         bound(host, 0)
+
+
+@pytest.mark.parametrize(
+    ("host", "own"),
+    [("127.0.0.1", True), ("127.9.9.9", True), ("::1", True), ("localhost", True), ("0.0.0.0", False), ("::", False), ("shop", False)],
+)
+def test_hosts_that_only_this_machine_can_reach(host: str, own: bool) -> None:
+    assert loopback(host) == own
+
+
+@pytest.mark.usefixtures("one_thread")
+def test_a_server_without_keys_that_others_can_reach_warns(tiny_release_folder: Path, tmp_path: Path) -> None:
+    heard = Heard()
+    set_reporter(heard)
+    try:
+        with socket.create_server(("0.0.0.0", 0)) as taken, pytest.raises(InputError):
+            serve(tiny_release_folder, host="0.0.0.0", port=taken.getsockname()[1], data_dir=tmp_path)
+    finally:
+        set_reporter(None)
+    assert any("WARNING: 0.0.0.0" in note and "--keys" in note for note in heard.notes)
 
 
 def test_addresses_as_a_browser_takes_them() -> None:

@@ -1,5 +1,7 @@
 // The HTTP API: one function an endpoint. Every failure arrives as an ApiError with value, rule and remedy.
 
+import { another, authorization, key } from "./key.js";
+
 const TIMEOUT = 20_000; // milliseconds; past it the request is given up and said so
 
 /** A refusal by the server, or no answer at all (`status` 0). */
@@ -17,7 +19,19 @@ export class ApiError extends Error {
 /** True for a request that was dropped on purpose because a newer one replaced it. */
 export const isAbort = (error) => error?.name === "AbortError";
 
-async function ask(path, { body, signal } = {}) {
+/** Ask, and where the server wants a key, ask the person for one and try again. */
+async function ask(path, options) {
+  for (;;) {
+    const sent = key();
+    try {
+      return await once(path, options);
+    } catch (error) {
+      if (error.status !== 401 || !(await another(sent))) throw error;
+    }
+  }
+}
+
+async function once(path, { body, signal, method = body === undefined ? "GET" : "POST", read = (response) => response.json() } = {}) {
   const limit = new AbortController();
   let late = false;
   const timer = setTimeout(() => {
@@ -29,12 +43,12 @@ async function ask(path, { body, signal } = {}) {
   signal?.addEventListener("abort", drop);
   try {
     const response = await fetch(path, {
-      method: body === undefined ? "GET" : "POST",
-      headers: body === undefined ? {} : { "content-type": "application/json" },
+      method,
+      headers: { ...authorization(), ...(body === undefined ? {} : { "content-type": "application/json" }) },
       body: body === undefined ? undefined : JSON.stringify(body),
       signal: limit.signal,
     });
-    const answer = await response.json().catch(() => null);
+    const answer = await (response.ok ? read(response) : response.json()).catch(() => null);
     if (!response.ok) throw refusal(response, answer);
     if (answer === null) throw new ApiError(response.status, notJson(path));
     return answer;
@@ -93,6 +107,15 @@ export const users = (search, limit, signal) =>
 
 export const user = (id, signal) => ask(`v1/users/${encodeURIComponent(id)}?limit=50`, { signal });
 
+/** All that is kept of a user. */
+export const exported = (id) => ask(`v1/users/${encodeURIComponent(id)}/export`);
+
+/** Let lists follow a user, or not. */
+export const consent = (id, personalised) => ask(`v1/users/${encodeURIComponent(id)}/consent`, { body: { personalised } });
+
+/** Delete all that is kept of a user; the receipt. */
+export const forget = (id) => ask(`v1/users/${encodeURIComponent(id)}`, { method: "DELETE" });
+
 export const codes = (prefix, signal) => ask(`v1/codes?prefix=${encodeURIComponent(prefix.join(","))}`, { signal });
 
 export const beam = ({ user, width }, signal) =>
@@ -100,4 +123,9 @@ export const beam = ({ user, width }, signal) =>
 
 export const report = (signal) => ask("v1/report", { signal });
 
-export const figureAddress = (name) => `v1/report/figures/${encodeURIComponent(name)}`;
+/** An address that shows a figure of the report: a picture in the page sends no key, so with one it is fetched first. */
+export async function figure(name, signal) {
+  const address = `v1/report/figures/${encodeURIComponent(name)}`;
+  if (key() === null) return address;
+  return URL.createObjectURL(await ask(address, { signal, read: (response) => response.blob() }));
+}

@@ -13,7 +13,9 @@ from penchant.serve.refusals import refusals, strict_json
 
 class _StrictRequest(Request):
     async def json(self) -> Any:
-        return strict_json(await self.body())
+        told = strict_json(await self.body())
+        self.state.asked_user = told.get("user_id") if isinstance(told, dict) else None  # for the access log
+        return told
 
 
 class _StrictRoute(APIRoute):
@@ -28,4 +30,4 @@ class _StrictRoute(APIRoute):
 
 def router(tag: str) -> APIRouter:
     """A router for ``/v1`` addresses."""
-    return APIRouter(prefix="/v1", tags=[tag], route_class=_StrictRoute, responses=refusals(413, 422, 503))
+    return APIRouter(prefix="/v1", tags=[tag], route_class=_StrictRoute, responses=refusals(401, 403, 413, 422, 429, 503))

@@ -35,7 +35,8 @@ def beam(
     history, hidden = _NOBODY, ()
     if user_id is not None:
         person = service.state.person(user_id)
-        history, hidden = person.history, person.hidden
+        if person.personalised:
+            history, hidden = person.history, person.hidden
     started = time.perf_counter()
     states = service.release.tandem.states(history)
     exclude = Histories.of([np.concatenate([history.items, np.array([*hidden, *service.release.blocked], np.int32)])])

@@ -29,7 +29,7 @@ def recommend(asked: RecommendIn, service: Held, request_id: RequestId, arrived:
     started = time.perf_counter()
     now = int(time.time())
     person, unread = _person(asked, service)
-    steering, unheard = _steering(asked, service, now)
+    steering, unheard = _steering(asked if person is not None else asked.model_copy(update={"user_id": None}), service, now)
     read = time.perf_counter()
     allowed = asked.deadline_ms or service.backend.settings.deadline_ms
     found = service.recommender.recommend(
@@ -71,6 +71,7 @@ def recommend(asked: RecommendIn, service: Held, request_id: RequestId, arrived:
             "cards": (ended - ranked) * 1e3,
             "total": (ended - arrived) * 1e3,
         },
+        personalised=person is not None,
         trace=_trace(found, service.cards) if asked.trace else None,
     )
 
@@ -79,7 +80,8 @@ def recommend(asked: RecommendIn, service: Held, request_id: RequestId, arrived:
 def search(asked: SearchIn, service: Held, request_id: RequestId) -> SearchOut:
     """Search the catalogue by words and by meaning."""
     started = time.perf_counter()
-    hidden = () if asked.user_id is None else service.state.person(asked.user_id).hidden
+    person = None if asked.user_id is None else service.state.person(asked.user_id)
+    hidden = person.hidden if person is not None and person.personalised else ()
     gone = np.array([*hidden, *service.release.blocked], np.int32)
     k = min(asked.k, len(service.release.space.catalog))
     found = service.search.search(asked.query, k, exclude=gone)
@@ -119,7 +121,15 @@ def wanted(asked: RecommendIn, num_items: int) -> int:
 
 
 def _person(asked: RecommendIn, service: Service) -> tuple[Person | None, list[str]]:
-    """Whom to recommend for, and the parts that could not be read: without its log the service goes by the release."""
+    """Whom to recommend for, and the parts that could not be read: without its log the service goes by the release.
+
+    For a person who opted out it is nobody, whatever is passed along.
+    """
+    person, missing = _somebody(asked, service)
+    return (person if person is not None and person.personalised else None), missing
+
+
+def _somebody(asked: RecommendIn, service: Service) -> tuple[Person | None, list[str]]:
     if asked.events is not None:
         events = _past(asked.events, service.release.space.catalog, now=None if asked.user_id is None else int(time.time()))
         return service.state.with_events(asked.user_id, events), []

@@ -67,6 +67,7 @@ def user(
         liked=service.cards.ids(person.liked),
         interests=_interests(service, user_id),
         steering=_steering(service, user_id),
+        personalised=person.personalised,
     )
 
 

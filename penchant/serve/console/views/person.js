@@ -8,6 +8,7 @@ import { plural } from "../format.js";
 import { PATIENCE, failure, skeleton } from "../states.js";
 import { on, setMarks, setUser, setVisitor, state } from "../store.js";
 import { foldOnPhones, history, wide } from "./history.js";
+import { yours } from "./yours.js";
 
 const CHOICES = 8;
 
@@ -20,6 +21,7 @@ export function person() {
   const visitor = h("button.button", { type: "button", on: { click: () => setVisitor({ fresh: state.user === state.visitor }) } });
   const nobody = h("button.button.plain", { type: "button", on: { click: () => setUser(null) } }, "No user");
   const past = history();
+  const data = yours();
   const trouble = h("div");
   const chooser = h("details.chooser", {}, h("summary", {}, "Change user"),
     h("div.combo", {}, h("label", { for: "user" }, "Choose a user"), input),
@@ -29,7 +31,7 @@ export function person() {
       h("h2", { id: "person-title" }, "You are"),
       name, about,
       chooser),
-    trouble, past.element);
+    trouble, past.element, data.element);
   let request = null;
   let slow = 0; // timer: the old history stays until the new one is there, unless that takes long
 
@@ -58,6 +60,11 @@ export function person() {
     setUser(id);
   }
 
+  function clear() {
+    past.show(null);
+    data.show(null);
+  }
+
   /** Ask for the user's history; `quiet` keeps the old one in sight until the new one is there. */
   async function refresh(quiet) {
     request?.abort();
@@ -71,12 +78,12 @@ export function person() {
     trouble.replaceChildren();
     if (user === null) {
       about.textContent = "Without a history everyone gets the same list.";
-      return past.show(null);
+      return clear();
     }
     if (!quiet) {
       slow = setTimeout(() => {
         about.textContent = "";
-        past.show(null);
+        clear();
         fill(trouble, skeleton(3, "Loading history"));
       }, PATIENCE);
     }
@@ -89,10 +96,11 @@ export function person() {
         : "new here: nothing is known yet";
       if (!pending()) setMarks(answer.liked, answer.hidden);
       past.show(answer);
+      data.show(answer);
     } catch (error) {
       if (api.isAbort(error)) return;
       clearTimeout(slow);
-      past.show(null);
+      clear();
       about.textContent = "";
       fill(trouble, failure(error, () => refresh(false)));
     }

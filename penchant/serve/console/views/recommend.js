@@ -105,6 +105,8 @@ export function mount(main) {
     name();
     if (state.user === null) {
       lead.textContent = "Choose a user or start as a new visitor, and this list becomes theirs.";
+    } else if (!answer.personalised) {
+      lead.textContent = "You opted out: this list is the same for everybody who did.";
     } else if (!answer.history_length) {
       lead.textContent = "No history yet: like something, and the list follows.";
     } else {

@@ -149,5 +149,11 @@ function slices(parts, chosen) {
 function figures(list) {
   if (!list?.length) return null;
   return h("section", {}, h("h2", {}, "Figures"), list.map(({ name, caption, alt }) =>
-    h("figure", {}, h("img", { src: api.figureAddress(name), alt }), h("figcaption", {}, caption))));
+    h("figure", {}, picture(name, alt), h("figcaption", {}, caption))));
+}
+
+function picture(name, alt) {
+  const image = h("img", { alt });
+  api.figure(name).then((address) => image.setAttribute("src", address), () => {}); // its description stands where it does not come
+  return image;
 }

@@ -1,0 +1,80 @@
+"""``penchant user``: all that is kept of one, and forgetting them."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import asdict
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from penchant.cli.options import ReleaseOption
+from penchant.cli.serving import DEFAULT_RELEASE, KafkaOption, RedisOption, StateOption
+from penchant.core.errors import StorageError, require
+from penchant.pipeline.release import load_release
+from penchant.pipeline.shelf import Shelf
+from penchant.pipeline.without_users import without_users
+from penchant.serve.backends import opened
+from penchant.serve.choices import Choices
+from penchant.serve.erasure import Eraser
+from penchant.serve.holders import holders_of
+from penchant.serve.service import Backend
+from penchant.serve.state import LiveState
+
+app = typer.Typer(no_args_is_help=True, help="A user's data: export it, or forget the user.")
+UserArgument = Annotated[str, typer.Argument(help="The user's id.")]
+
+
+@app.command()
+def export(
+    user: UserArgument,
+    release: ReleaseOption = DEFAULT_RELEASE,
+    state: StateOption = None,
+    redis: RedisOption = None,
+    kafka: KafkaOption = None,
+) -> None:
+    """Print all that is kept of a user, as JSON.
+
+    Example: `penchant user export 42 --release runs/ml-100k/release`
+    """
+    with _eraser(release, state, redis, kafka) as eraser:
+        typer.echo(json.dumps(eraser.export(user), indent=1, ensure_ascii=False))
+
+
+@app.command()
+def forget(
+    user: UserArgument,
+    release: ReleaseOption = DEFAULT_RELEASE,
+    state: StateOption = None,
+    redis: RedisOption = None,
+    kafka: KafkaOption = None,
+    also: Annotated[list[Path] | None, typer.Option("--also", help="Another release, or shelf, to take the user's rows out of.")] = None,
+) -> None:
+    """Delete a user's data while servers run, take their rows out of release folders, and print the receipt.
+
+    Example: `penchant user forget 42 --release runs/ml-100k/release --also runs/ml-100k/release-before`
+    """
+    with _eraser(release, state, redis, kafka) as eraser:
+        receipt = eraser.forget(user)
+    rows = {str(folder): without_users(folder, [user]) for place in (release, *(also or ())) for folder in _folders(place)}
+    typer.echo(
+        json.dumps({**asdict(receipt), "kept": [line for line in receipt.kept if "release" not in line], "rewritten": rows}, indent=1)
+    )
+    require(receipt.clean, f"receipt {receipt.receipt}", "something was found after the erasure", "run it again", StorageError)
+
+
+def _folders(place: Path) -> list[Path]:
+    """A release, or all that lie on a shelf."""
+    return [one.path for one in Shelf(place).releases()] if Shelf.at(place) else [place]
+
+
+@contextmanager
+def _eraser(release: Path, state: Path | None, redis: str | None, kafka: str | None) -> Iterator[Eraser]:
+    loaded = load_release(Shelf(release).live_path() if Shelf.at(release) else release)
+    with opened(state or release.parent / "state", redis=redis, kafka=kafka) as (log, store):
+        backend, choices = Backend.of(log, store), Choices(store)
+        people = LiveState(loaded.space.catalog, loaded.users, loaded.histories, backend.events, choices=choices)
+        yield Eraser(log, store, choices, holders_of(log, store, choices, people))
