@@ -33,10 +33,12 @@ from penchant.models.generative.tandem import TandemSettings
 from penchant.models.sequence.sasrec import SASRecSettings
 from penchant.pipeline.job import JobSettings, run
 from penchant.pipeline.release import load_release
+from penchant.pipeline.shelf import Shelf
 from penchant.serve.app import create_app
 from penchant.serve.sqlite_log import SqliteEventLog
 from penchant.serve.sqlite_store import SqliteStateStore
 from penchant.train.settings import TrainSettings
+from tests.serve.test_swap import renamed
 
 ROOT = Path(__file__).resolve().parents[2]
 DOCS = ROOT / "docs"
@@ -219,8 +221,10 @@ def test_quick_start(page: Path, movies: Path) -> None:
 def test_http_api(shop: tuple[Path, list[Outcome]], tmp_path: Path) -> None:
     """The requests of the page are answered as it says, field by field; what an answer holds beyond is not its concern."""
     log, store = SqliteEventLog(tmp_path / "events.sqlite"), SqliteStateStore(tmp_path / "state.sqlite")
-    pairs = []
-    with TestClient(create_app(load_release(shop[0] / "runs" / "my-shop" / "release"), log=log, store=store)) as client:
+    release, shelf, pairs = shop[0] / "runs" / "my-shop" / "release", Shelf(tmp_path / "shelf"), []
+    for folder in (renamed(release, tmp_path / "before", "my-shop, before"), release):
+        shelf.promote(shelf.add(folder))
+    with TestClient(create_app(load_release(shelf.live_path()), log=log, store=store, shelf=shelf)) as client:
         answer = None
         for block in (block for block in blocks(API) if block.language == "json"):
             told = json.loads(block.text)

@@ -103,7 +103,7 @@ def test_what_happened_before_the_swap_counts_after_it(client: TestClient, shelf
 
 def test_the_old_release_is_let_go(app: FastAPI, client: TestClient, shelf: Shelf, names: dict[str, str]) -> None:
     old = app.state.current.service
-    lanes = [thread for thread in threading.enumerate() if thread.name.startswith("lane ")]
+    lanes = [lane._thread for lane in old.calls.lanes.values() if lane._thread is not None]
     gone = weakref.ref(old.release)
     assert lanes
     del old

@@ -259,9 +259,10 @@ def test_the_thread_starts_with_the_first_who_asks_and_ends(shop: Shop) -> None:
         time.sleep(0.02)
     else:
         raise AssertionError("nobody works")
+    thread = vectors._thread
+    assert thread is not None
     vectors.close()
-    for thread in threading.enumerate():
-        if thread.name == "user vectors":
-            thread.join(10)
+    thread.join(10)
     vectors.ask(["ann"])
-    assert not any(thread.name == "user vectors" for thread in threading.enumerate()), "a closed one stays closed"
+    assert vectors._thread in (None, thread), "a closed one stays closed"
+    assert not thread.is_alive()
