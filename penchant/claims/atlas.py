@@ -25,6 +25,8 @@ FAMILIES = {
     "sequence": "Sequence models",
     "retrieval": "Two towers and indexes",
     "training": "Ways to train",
+    "generative": "Generative models",
+    "serving": "Serving",
 }
 
 
@@ -74,7 +76,7 @@ def index(records: Mapping[str, dict[str, Any]]) -> str:
         "",
     ]
     for family in sorted(
-        {recipe.family for recipe in recipes().values()}, key=lambda one: list(FAMILIES).index(one) if one in FAMILIES else 99
+        {recipe.family for recipe in recipes().values()}, key=lambda one: (list(FAMILIES).index(one) if one in FAMILIES else 99, one)
     ):
         lines += [f"## {FAMILIES.get(family, family.capitalize())}", ""]
         lines += ["| System, paper | What it claims | Did it hold here | By how much | Data | Cost |", "|---|---|---|---|---|---|"]
