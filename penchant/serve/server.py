@@ -127,7 +127,8 @@ def work(
         for ending in (signal.SIGINT, signal.SIGTERM):
             signal.signal(ending, lambda *_: stop.set())
         note(f"The worker follows {len(partitions or there)} of {len(there)} partitions (Ctrl-C ends)")
-        state = LiveState(catalog, release.users, release.histories, StoredEvents(store), positions=release.positions)
+        choices = near_line.worker.choices  # a vector is made of what a person lets be known
+        state = LiveState(catalog, release.users, release.histories, StoredEvents(store), positions=release.positions, choices=choices)
         head = DenseHead(release.tandem)
         vectors = UserVectors(store, head, release.id, state.history, starts=False)
         near_line.listeners.append(HeadVectors(store, vectors, catalog.items, head.items, near_line.tiers).saw)

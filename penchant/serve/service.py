@@ -133,7 +133,7 @@ class Service:
     def of(cls, release: Release, backend: Backend) -> Self:
         """Build the parts, and call each once, so that the first visitor need not wait for tables made on first use."""
         catalog, settings = release.space.catalog, backend.settings
-        state = LiveState(catalog, release.users, release.histories, backend.events, positions=release.positions)
+        state = LiveState(catalog, release.users, release.histories, backend.events, positions=release.positions, choices=backend.choices)
         live: dict[str, Generator] = {}
         by_vector: ByVector | None = None
         if backend.store is not None and backend.near_line is not None:
@@ -147,7 +147,6 @@ class Service:
             index.add(content.vectors.numpy()[1:])
             instead["content"] = IndexedContent(content, index)
         calls = AtOnce({**release.models, **live, **instead}, most=settings.batch, wait_seconds=settings.batch_wait_ms / 1e3)
-        state = LiveState(catalog, release.users, release.histories, backend.events, positions=release.positions, choices=backend.choices)
         eraser = None
         if backend.store is not None and backend.choices is not None:
             holders = holders_of(backend.log, backend.store, backend.choices, state)

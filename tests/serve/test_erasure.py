@@ -31,8 +31,10 @@ from penchant.serve.sqlite_served import SqliteServedLog
 from penchant.serve.sqlite_store import SqliteStateStore
 from penchant.serve.state import LiveState
 from penchant.serve.stores import StateStore, Write, user_key
+from penchant.serve.user_vectors import vector_key
 from penchant.serve.worker import DEAD, Worker
 from penchant.users.state import UserState
+from penchant.users.vector import UserVector
 from tests.servers import kafka_broker, redis_server
 
 LONG = "someone-whose-id-occurs-nowhere-else"
@@ -94,6 +96,31 @@ def test_all_that_is_kept_is_exported(client: TestClient, log: SqliteEventLog, s
     assert [one["item_id"] for one in held["release"]] == tiny_release.space.catalog.items.decode(row)
     assert held["dead letters"] == held["memory"] == []
     assert client.get("/v1/users/stranger/export").json()["held"] == {name: [] for name in held}
+
+
+def test_the_stored_vector_of_whoever_was_forgotten_is_made_of_what_came_after(
+    client: TestClient, log: SqliteEventLog, store: SqliteStateStore, tiny_release: Release
+) -> None:
+    for visitor in ("first", "second", "u1"):  # visitors have numbers of this process, which must mean the same everywhere
+        send(client, visitor, "i7")
+    client.delete("/v1/users/u1")
+    send(client, "u1", "i5")
+    send(client, "second", "i9")
+    followed(log, store)
+    key = vector_key("u1", tiny_release.id)
+    for user in ("second", "u1"):
+        asked = {"user_id": user, "k": 5}
+        dense = [one["item_id"] for one in client.post("/v1/recommend", json={**asked, "model": "tandem-dense"}).json()["items"]]
+        for _ in range(300):
+            found = client.post("/v1/recommend", json={**asked, "model": "stored"}).json()["items"]
+            if [one["item_id"] for one in found] == dense:
+                break
+            time.sleep(0.02)
+        else:
+            raise AssertionError(f"the list of {user} by a stored vector is not that of what they did")
+    (stored,) = store.get([key])
+    assert stored is not None
+    assert UserVector.from_bytes(stored.value).events == 1
 
 
 @pytest.mark.parametrize("user", ["u1", LONG, "a/b", "ünï", "x" * 512])
