@@ -16,6 +16,7 @@ from penchant.pipeline.release import Release
 from penchant.serve.app import create_app
 from penchant.serve.choices import SECRET, UNKNOWN, Choice, Choices
 from penchant.serve.events import LiveEvent
+from penchant.serve.service import ServeSettings
 from penchant.serve.sqlite_log import SqliteEventLog
 from penchant.serve.sqlite_store import SqliteStateStore
 from penchant.serve.stores import Write
@@ -155,3 +156,19 @@ def test_a_server_without_a_store_says_so(tiny_release: Release, log: SqliteEven
 @pytest.mark.parametrize("body", [{}, {"personalised": 1}, {"personalised": "no"}, {"personalised": None}, {"personalised": True, "x": 1}])
 def test_only_yes_or_no(client: TestClient, body: dict[str, Any]) -> None:
     assert client.post("/v1/users/u1/consent", json=body).status_code == 422
+
+
+def test_rules_for_some_people_do_not_know_who_opted_out(
+    tiny_release: Release, log: SqliteEventLog, store: SqliteStateStore, tmp_path: Path
+) -> None:
+    rules = tmp_path / "rules.yaml"
+    rules.write_text("rules:\n- rule: exclude\n  where: {categories: [Space]}\n  audience: {users: [u1]}\n")
+    with TestClient(create_app(tiny_release, log=log, store=store, settings=ServeSettings(rules=rules), follow=False)) as client:
+        before = listed(client, user_id="u1")[0]
+        for user in ("u1", "u2"):
+            consent(client, user, False)
+        first, second = (listed(client, user_id=user)[0] for user in ("u1", "u2"))
+        categories = {item: client.get(f"/v1/items/{item}").json()["categories"] for item in (*before, *first)}
+    assert first == second
+    assert not any("Space" in categories[item] for item in before), "the rule holds for this person"
+    assert any("Space" in categories[item] for item in first), "who opted out is nobody in particular"

@@ -29,7 +29,8 @@ def recommend(asked: RecommendIn, service: Held, request_id: RequestId, arrived:
     started = time.perf_counter()
     now = int(time.time())
     person, unread = _person(asked, service)
-    steering, unheard = _steering(asked if person is not None else asked.model_copy(update={"user_id": None}), service, now)
+    user_id = None if person is None else person.user_id  # who opted out is nobody to rules and steering, too
+    steering, unheard = _steering(asked, user_id, service, now)
     read = time.perf_counter()
     allowed = asked.deadline_ms or service.backend.settings.deadline_ms
     found = service.recommender.recommend(
@@ -39,7 +40,7 @@ def recommend(asked: RecommendIn, service: Held, request_id: RequestId, arrived:
         exclude_seen=asked.exclude_seen,
         hidden=np.concatenate([np.array(() if person is None else person.hidden, np.int32), service.stock.codes()]),
         steering=steering,
-        user_id=asked.user_id,
+        user_id=user_id,
         now=now,
         seed=request_id,
         seconds=None if allowed is None else max(allowed / 1e3 - (read - arrived), 0.0),
@@ -49,8 +50,8 @@ def recommend(asked: RecommendIn, service: Held, request_id: RequestId, arrived:
     for part in missing:
         service.metrics.missing.labels(part).inc()
     ranked = time.perf_counter()
-    if asked.user_id is not None and found.history_length:
-        service.keep_fresh(asked.user_id)
+    if user_id is not None and found.history_length:
+        service.keep_fresh(user_id)
     items = _suggested(found.suggestions, service.cards)
     ended = time.perf_counter()
     stages = {name: spent for name, spent in found.milliseconds.items() if name != "total"}
@@ -141,13 +142,13 @@ def _somebody(asked: RecommendIn, service: Service) -> tuple[Person | None, list
         return service.state.as_released(asked.user_id), ["live events"]
 
 
-def _steering(asked: RecommendIn, service: Service, now: int) -> tuple[Steering, list[str]]:
+def _steering(asked: RecommendIn, user_id: str | None, service: Service, now: int) -> tuple[Steering, list[str]]:
     """What holds for the user and what is asked for this time, and the parts that could not be read."""
     this_time = Steering() if asked.steer is None else steering_of(asked.steer, service, now)
-    if asked.user_id is None:
+    if user_id is None:
         return this_time, []
     try:
-        return standing(asked.user_id, service, now) + this_time, []
+        return standing(user_id, service, now) + this_time, []
     except (StorageError, ArtifactError):
         return this_time, ["steering"]
 
