@@ -11,7 +11,7 @@ from __future__ import annotations
 import hashlib
 import json
 import shutil
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -31,7 +31,7 @@ from penchant.pipeline.release import Window
 from penchant.pipeline.shelf import Shelf
 from penchant.serve.choices import Choices
 from penchant.serve.events import EventLog
-from penchant.serve.logged import read_log, standing_events, window, without_forgotten
+from penchant.serve.logged import DAY, read_log, standing_events, window, without_forgotten
 
 PLAN = "plan.json"
 COLUMNS = ("user_id", "item_id", "timestamp", "event", "value")
@@ -85,9 +85,14 @@ def rebuild(
         DataError: Too many events were refused.
         StorageError: Log or disk refused.
     """
-    plan = _plan(work, base, log, days=days, until=until)
+    begun = _begun(work, base, days=days, until=until)
+    positions = begun.positions if begun is not None else {} if log is None else log.end()
     with stage(f"Reading {days} days"):
-        events = _all(base, log, plan)
+        told = _told(base, log, positions)
+        plan = begun or _settled(work, base, told, positions, days=days, until=until)
+        # Others may log items that nobody can describe; they are no items of this catalogue.
+        known = told.join(base.validated.items.select("item_id"), on="item_id", how="semi", maintain_order="left")
+        events = standing_events(known).sort("timestamp", maintain_order=True)
         events = events if choices is None else without_forgotten(events, choices)
         loaded = from_frames(window(events, until=plan.until, days=days), base.validated.items, name=base.dataset.name)
     dataset = loaded.dataset
@@ -102,45 +107,41 @@ def rebuild(
     return Built(name, plan, dataset.histories.num_events, new=True)
 
 
-def _plan(work: Path, base: Loaded, log: EventLog | None, *, days: int, until: int | None) -> Window:
-    """What was settled before, or settled now."""
-    wishes = {"days": days, "until": until, "base": base.dataset.fingerprint}
-    asked = hashlib.sha256(json.dumps(wishes, sort_keys=True).encode()).hexdigest()
+def _begun(work: Path, base: Loaded, *, days: int, until: int | None) -> Window | None:
+    """What an unfinished run has settled; None where there is none."""
     path = work / PLAN
-    if path.exists():
-        told = json.loads(path.read_bytes())
-        rule = "an unfinished run of other wishes lies there"
-        require(told["asked"] == asked, f"{work}", rule, "repeat that run, or delete the folder")
-        note(f"Going on with the run in {work}")
-        return Window.of(told["window"])
-    positions = {} if log is None else log.end()
+    if not path.exists():
+        return None
+    told = json.loads(path.read_bytes())
+    rule = "an unfinished run of other wishes lies there"
+    require(told["asked"] == _asked(base, days, until), f"{work}", rule, "repeat that run, or delete the folder")
+    note(f"Going on with the run in {work}")
+    return Window.of(told["window"])
+
+
+def _settled(work: Path, base: Loaded, events: pl.DataFrame, positions: dict[int, int], *, days: int, until: int | None) -> Window:
+    """The window, written down before anything is made."""
+    asked = _asked(base, days, until)
     if until is None:
-        until = _newest(base, log, positions) + 1
-    plan = Window(since=until - days * 86_400, until=until, positions=positions)
-    replace_text(path, json.dumps({"asked": asked, "window": plan.plain()}))
+        newest = events["timestamp"].max()
+        if not isinstance(newest, int):
+            raise InputError(base.dataset.name, "no event has a time, and a window is one of time", "give the events times")
+        until = newest + 1
+    plan = Window(since=until - days * DAY, until=until, positions=positions)
+    replace_text(work / PLAN, json.dumps({"asked": asked, "window": plan.plain()}))
     return plan
 
 
-def _newest(base: Loaded, log: EventLog | None, positions: dict[int, int]) -> int:
-    events = base.validated.events
-    times = [events["timestamp"].max()] if "timestamp" in events.columns else []
-    if log is not None:
-        times.append(read_log(log, positions)["timestamp"].max())
-    known = [int(time) for time in times if isinstance(time, int)]
-    if not known:
-        raise InputError(base.dataset.name, "no event has a time, and a window is one of time", "give the events times")
-    return max(known)
+def _asked(base: Loaded, days: int, until: int | None) -> str:
+    wishes = {"days": days, "until": until, "base": base.dataset.fingerprint}
+    return hashlib.sha256(json.dumps(wishes, sort_keys=True).encode()).hexdigest()
 
 
-def _all(base: Loaded, log: EventLog | None, plan: Window) -> pl.DataFrame:
-    """What stands of data and log together, in order of time."""
+def _told(base: Loaded, log: EventLog | None, positions: Mapping[int, int]) -> pl.DataFrame:
+    """All of data and log, in the order in which it became known."""
     known = base.validated.events
     before = known.select(pl.col(name) if name in known.columns else pl.lit(None, EVENTS[name]).alias(name) for name in COLUMNS)
-    since = before.clear() if log is None else read_log(log, plan.positions)
-    # Others may log items that nobody can describe; they are no items of this catalogue.
-    since = since.join(base.validated.items.select("item_id"), on="item_id", how="semi", maintain_order="left")
-    both = pl.concat([before, since.select(COLUMNS)])
-    return standing_events(both).sort("timestamp", maintain_order=True)
+    return before if log is None else pl.concat([before, read_log(log, positions).select(COLUMNS)])
 
 
 def _there(shelf: Shelf, plan: Window, dataset: Dataset) -> str | None:
