@@ -21,6 +21,7 @@ from penchant.cli.serving import DEFAULT_RELEASE
 from penchant.core.machine import describe
 from penchant.core.progress import stage
 from penchant.pipeline.release import Release, load_release
+from penchant.pipeline.shelf import release_at
 from penchant.serve.app import create_app
 from penchant.serve.plan import Measured, Plan, Wish, measure, plan
 from penchant.serve.server import bound
@@ -44,7 +45,7 @@ def plan_service(
     """
     before = float(psutil.Process().memory_info().rss)
     with stage(f"Loading {release}"):
-        loaded = load_release(release)
+        loaded = load_release(release_at(release))
     wish = Wish(items=items or len(loaded.space.catalog), users=users or max(len(loaded.users), 1), rate=rate, goal_ms=goal_ms)
     torch.set_num_threads(1)
     with served(loaded) as port, stage(f"Asking for {lists} lists"):

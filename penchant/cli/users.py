@@ -15,7 +15,7 @@ from penchant.cli.options import ReleaseOption
 from penchant.cli.serving import DEFAULT_RELEASE, KafkaOption, RedisOption, StateOption
 from penchant.core.errors import StorageError, require
 from penchant.pipeline.release import load_release
-from penchant.pipeline.shelf import Shelf
+from penchant.pipeline.shelf import Shelf, release_at
 from penchant.pipeline.without_users import without_users
 from penchant.serve.backends import opened
 from penchant.serve.choices import Choices
@@ -73,7 +73,7 @@ def _folders(place: Path) -> list[Path]:
 
 @contextmanager
 def _eraser(release: Path, state: Path | None, redis: str | None, kafka: str | None) -> Iterator[Eraser]:
-    loaded = load_release(Shelf(release).live_path() if Shelf.at(release) else release)
+    loaded = load_release(release_at(release))
     with opened(state or release.parent / "state", redis=redis, kafka=kafka) as (log, store):
         backend, choices = Backend.of(log, store), Choices(store)
         people = LiveState(loaded.space.catalog, loaded.users, loaded.histories, backend.events, choices=choices)

@@ -244,6 +244,15 @@ class Shelf:
         return FileLock(self.folder / ".lock")
 
 
+def release_at(place: Path) -> Path:
+    """The folder of a release: of the live one, where ``place`` is a shelf.
+
+    Raises:
+        InputError: Nothing on the shelf is live.
+    """
+    return Shelf(place).live_path() if Shelf.at(place) else place
+
+
 def _name(manifest: Manifest) -> str:
     when = datetime.datetime.fromisoformat(manifest.created)
     return f"{when:%Y%m%dT%H%M%S}-{manifest.id[:8]}"

@@ -19,7 +19,7 @@ from penchant.core.errors import InputError, require
 from penchant.core.progress import note, stage
 from penchant.models.dense_head import DenseHead
 from penchant.pipeline.release import load_release
-from penchant.pipeline.shelf import Shelf
+from penchant.pipeline.shelf import Shelf, release_at
 from penchant.serve.app import create_app
 from penchant.serve.backends import opened
 from penchant.serve.head_vectors import HeadVectors
@@ -64,7 +64,8 @@ def serve(
         InputError: The address cannot be listened at.
     """
     require(0 <= port <= 65_535, f"port={port}", "ports are 0 to 65535", "pass another port")
-    folder, shelf = _place(Path(release_folder))
+    place = Path(release_folder)
+    folder, shelf = release_at(place), Shelf(place) if Shelf.at(place) else None
     with stage(f"Loading {folder}"):
         release = load_release(folder)
     with opened(data_dir, redis=redis, kafka=kafka) as (log, store):
@@ -109,7 +110,7 @@ def work(
         InputError: There is no such partition, or a part of the log is to be replayed.
     """
     require(not (replay and partitions), f"partitions {partitions}", "all of them are replayed at once", "leave --partition out")
-    folder, _ = _place(Path(release_folder))
+    folder = release_at(Path(release_folder))
     with stage(f"Loading {folder}"):
         release = load_release(folder)
         catalog = release.space.catalog
@@ -137,14 +138,6 @@ def work(
         near_line.worker.run(stop)
         refresher.join()
     note(f"The worker has ended, after {near_line.worker.progress.events:,} events")
-
-
-def _place(folder: Path) -> tuple[Path, Shelf | None]:
-    """Where the release lies, and the shelf if that is what ``folder`` is."""
-    if not Shelf.at(folder):
-        return folder, None
-    shelf = Shelf(folder)
-    return shelf.live_path(), shelf
 
 
 class _Server(uvicorn.Server):

@@ -11,7 +11,7 @@ from pathlib import Path
 import polars as pl
 
 from penchant.core.errors import StorageError
-from penchant.pipeline.shelf import Shelf
+from penchant.pipeline.shelf import release_at
 from penchant.serve.backends import opened
 from penchant.serve.drill.programs import Program, broker, free_port, penchant, redis
 from penchant.serve.drill.visitors import Seen, Visitors
@@ -129,6 +129,5 @@ def scene(release: Path, folder: Path, *, on_servers: bool, seed: int = 0, extra
 
 
 def _some_items(release: Path) -> list[str]:
-    folder = Shelf(release).live_path() if Shelf.at(release) else release
-    table = pl.read_parquet(folder / "items" / "catalog.parquet", columns=["item_id"])
+    table = pl.read_parquet(release_at(release) / "items" / "catalog.parquet", columns=["item_id"])
     return table["item_id"].head(_ITEMS).to_list()
