@@ -21,7 +21,6 @@ from penchant.core.settings import Settings
 from penchant.data.histories import Histories
 from penchant.evaluate.metrics import per_row
 from penchant.evaluate.significance import Resampling, compare
-from penchant.pipeline.recommender import Recommender
 from penchant.pipeline.release import Release
 
 _WARM_UP = 3  # lists that count for nothing: tables are made on first use
@@ -78,9 +77,9 @@ def examine(candidate: Release, live: Release | None, bars: Bars | None = None) 
     bars = bars or Bars()
     users = replayable(candidate, bars.users, bars.seed)
     if live is None:
-        lists = _ask([(candidate, bars.k)], candidate, users)[0].lists
+        lists = _ask([candidate], candidate, users, bars.k)[0].lists
         return [Check("lists", all(lists), f"{sum(map(bool, lists))} of {len(lists)} users get one", "all")]
-    new, old = _ask([(candidate, bars.k), (live, bars.k)], candidate, users)
+    new, old = _ask([candidate, live], candidate, users, bars.k)
     return [
         _catalogue(candidate, live, bars),
         _quality(candidate, users, new, old, bars),
@@ -98,19 +97,19 @@ def replayable(release: Release, most: int, seed: int) -> np.ndarray:
         InputError: There is none.
     """
     h = release.histories
-    good = [row for row in np.flatnonzero(h.lengths > 1).tolist() if h.items[h.offsets[row + 1] - 1] not in _before(h, row)]
+    long = np.flatnonzero(h.lengths > 1)
+    newest = np.zeros(len(h), h.items.dtype)
+    newest[long] = h.items[h.offsets[long + 1] - 1]
+    times_had = np.bincount(h.rows[h.items == newest[h.rows]], minlength=len(h))
+    good = long[times_had[long] == 1]
     require(len(good) > 0, f"{len(h)} users", "none has a newest event to ask for", "make the release of data with longer histories")
     chosen = generator(seed, len(good)).permutation(len(good))[:most]
-    return np.sort(np.array(good, np.int64)[chosen])
+    return np.sort(good[chosen])
 
 
-def _before(h: Histories, row: int) -> np.ndarray:
-    return h.items[h.offsets[row] : h.offsets[row + 1] - 1]
-
-
-def _ask(releases: Sequence[tuple[Release, int]], source: Release, users: np.ndarray) -> list[_Asked]:
+def _ask(releases: Sequence[Release], source: Release, users: np.ndarray, k: int) -> list[_Asked]:
     """Lists of each release for the users of ``source``, in turns, so that whatever slows the machine slows all."""
-    asks = [_asking(release, source, k) for release, k in releases]
+    asks = [_asking(release, source, k) for release in releases]
     lists: list[list[list[str]]] = [[] for _ in releases]
     spent: list[list[float]] = [[] for _ in releases]
     for place, row in enumerate(np.concatenate([users[:_WARM_UP], users]).tolist()):
@@ -125,7 +124,7 @@ def _ask(releases: Sequence[tuple[Release, int]], source: Release, users: np.nda
 
 def _asking(release: Release, source: Release, k: int) -> Callable[[int], list[str]]:
     """Asks a release for the list of a user of ``source`` before their newest event; items it does not know are skipped."""
-    recommender: Recommender = release.recommender()
+    recommender = release.recommender()
     codes = np.concatenate([np.zeros(1, np.int32), release.space.catalog.items.encode(source.space.catalog.table["item_id"].to_list())])
     h = source.histories
 
