@@ -13,10 +13,10 @@ from rich.table import Table
 
 from penchant.core.errors import InputError, require
 from penchant.serve.keys import SCOPES, KeyFile, Scope
+from penchant.users.decay import DAY
 
 app = typer.Typer(no_args_is_help=True, help="API keys of a server: add, list, rotate, revoke. The server follows the file.")
 console = Console()
-_DAY = 86_400
 FileOption = Annotated[Path, typer.Option("--keys", help="The key file, as given to penchant serve --keys.")]
 DaysOption = Annotated[float | None, typer.Option("--days", min=0, help="Days after which the key ends. Default: never.")]
 DEFAULT = Path("keys.json")
@@ -33,7 +33,7 @@ def add(
 
     Example: `penchant keys add shop --scope read --scope events`
     """
-    _show(KeyFile(keys).add(name, [_scope(one) for one in scope], seconds=None if days is None else days * _DAY))
+    _show(KeyFile(keys).add(name, [_scope(one) for one in scope], seconds=None if days is None else days * DAY))
 
 
 @app.command("list")
@@ -59,7 +59,7 @@ def rotate(
     days: DaysOption = None,
 ) -> None:
     """Make a new key of the same scopes and let the older ones end."""
-    _show(KeyFile(keys).rotate(name, grace_seconds=grace_hours * 3600, seconds=None if days is None else days * _DAY))
+    _show(KeyFile(keys).rotate(name, grace_seconds=grace_hours * 3600, seconds=None if days is None else days * DAY))
 
 
 def _scope(name: str) -> Scope:

@@ -6,6 +6,7 @@ from datetime import UTC, datetime
 from typing import Annotated
 
 import typer
+from pydantic import TypeAdapter, ValidationError
 from rich.console import Console
 
 from penchant.cli.options import DataArgument, EncoderName, EncoderOption, SeedOption
@@ -15,6 +16,7 @@ from penchant.core.errors import InputError
 from penchant.core.progress import stage
 from penchant.data.sources import load
 from penchant.pipeline.job import for_dataset
+from penchant.pipeline.rules.terms import Moment
 from penchant.pipeline.shelf import Shelf
 from penchant.serve.backends import opened
 from penchant.serve.choices import Choices
@@ -65,7 +67,6 @@ def rebuild_release(
 
 def _seconds(told: str) -> int:
     try:
-        found = datetime.fromisoformat(told)
-    except ValueError as error:
+        return TypeAdapter(Moment).validate_python(told)
+    except ValidationError as error:
         raise InputError(f"--until {told}", "it is no time in ISO 8601", "pass one such as 2026-11-22 or 2026-11-22T06:00") from error
-    return int((found if found.tzinfo else found.replace(tzinfo=UTC)).timestamp())

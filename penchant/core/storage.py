@@ -9,6 +9,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from filelock import FileLock
+
 from penchant.core.errors import StorageError
 
 _NO_SPACE = {errno.ENOSPC, errno.EFBIG, errno.EDQUOT} if hasattr(errno, "EDQUOT") else {errno.ENOSPC, errno.EFBIG}
@@ -62,6 +64,17 @@ def replace_text(path: Path, text: str) -> None:
             sync_folder(path.parent)
         finally:
             draft.unlink(missing_ok=True)
+
+
+def locked(path: Path) -> FileLock:
+    """A lock that processes share, to be held in a ``with`` block; folders above it are made.
+
+    Raises:
+        StorageError: The disk refused.
+    """
+    with writing(path):
+        path.parent.mkdir(parents=True, exist_ok=True)
+    return FileLock(path)
 
 
 def sync_file(path: Path) -> None:

@@ -11,7 +11,8 @@ import polars as pl
 
 from penchant.core.errors import DataError, require
 from penchant.pipeline.rules.kinds import Boost, Rules
-from penchant.pipeline.rules.terms import DAY, Audience, Where
+from penchant.pipeline.rules.terms import Audience, Where
+from penchant.users.decay import DAY
 
 _TABLES = ("campaign_descriptions", "campaigns", "coupons")
 

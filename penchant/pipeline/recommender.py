@@ -201,13 +201,7 @@ class Recommender:
         clock, policy, steering = _Clock(), self.policy, steering or Steering()
         check_k(k, len(self.catalog))
         factors = (Steering(weights=dict(weights or {})) + steering).weights
-        self._check_weights(factors)
-        require(
-            model is None or model in self.models,
-            f"model={model!r}",
-            "no such model in this release",
-            f"pass one of {', '.join(sorted(self.models))}, or none for the merged list",
-        )
+        self._check(model, factors)
         whole = history if history is not None else history_of(self.catalog, events or [])
         row = steering.edited(whole)
         asked = Asked(row, k, int(time.time()) if now is None else now, user_id, seed)
@@ -301,7 +295,13 @@ class Recommender:
         answered.missing = {name: why for name, why in answered.missing.items() if name not in last.lists} | last.missing
         return self.last, {self.last: 1.0}, answered
 
-    def _check_weights(self, factors: Mapping[str, float]) -> None:
+    def _check(self, model: str | None, factors: Mapping[str, float]) -> None:
+        require(
+            model is None or model in self.models,
+            f"model={model!r}",
+            "no such model in this release",
+            f"pass one of {', '.join(sorted(self.models))}, or none for the merged list",
+        )
         unknown = sorted(set(factors) - set(self.models))
         require(not unknown, f"weights of {unknown}", f"the models are {sorted(self.models)}", "name models that exist")
         for name, factor in factors.items():

@@ -28,7 +28,7 @@ from penchant.core.errors import ArtifactError, InputError, SettingsError, requi
 from penchant.core.folders import move_in, new_name, stamp_of
 from penchant.core.manifest import Manifest
 from penchant.core.settings import Settings
-from penchant.core.storage import replace_text, writing
+from penchant.core.storage import locked, replace_text, writing
 from penchant.pipeline.release import KIND
 
 POINTER, FOLDER = "shelf.json", "releases"
@@ -239,9 +239,7 @@ class Shelf:
 
     def _alone(self) -> FileLock:
         """Nobody else changes the shelf meanwhile."""
-        with writing(self.folder):
-            self.folder.mkdir(parents=True, exist_ok=True)
-        return FileLock(self.folder / ".lock")
+        return locked(self.folder / ".lock")
 
 
 def release_at(place: Path) -> Path:

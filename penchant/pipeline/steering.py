@@ -20,7 +20,7 @@ from penchant.core.settings import Settings
 from penchant.data.histories import Histories
 from penchant.pipeline.rules.asked import Asked
 from penchant.pipeline.rules.goods import Goods
-from penchant.pipeline.rules.terms import DAY
+from penchant.users.decay import DAY
 
 REACH = 8.0  # the factor on the score of what is wanted with all strength; what is not wanted is divided by it
 MOST_WEIGHT = 1e6

@@ -109,16 +109,22 @@ def create_app(
     app.add_route("/", home, methods=["GET"], include_in_schema=False)
     app.add_route("/metrics", metrics, methods=["GET"], include_in_schema=False)
     app.mount("/console", console)
+    _surround(app, backend, ring, access)
+    return app
+
+
+def _surround(app: FastAPI, backend: Backend, ring: KeyRing | None, access: AccessLog | None) -> None:
+    """What every request passes, the outermost last."""
+    settings = backend.settings
     app.add_middleware(BodyLimit)
-    app.add_middleware(Shed, most=backend.settings.most_running, refused=backend.metrics.shed)
-    app.add_middleware(TimeLimit, seconds=backend.settings.seconds)
-    if backend.settings.rate is not None:
-        app.add_middleware(RateLimit, buckets=Buckets(backend.settings.rate, backend.settings.burst or ceil(2 * backend.settings.rate)))
+    app.add_middleware(Shed, most=settings.most_running, refused=backend.metrics.shed)
+    app.add_middleware(TimeLimit, seconds=settings.seconds)
+    if settings.rate is not None:
+        app.add_middleware(RateLimit, buckets=Buckets(settings.rate, settings.burst or ceil(2 * settings.rate)))
     if ring is not None:
         app.add_middleware(Guard, ring=ring)
     app.add_middleware(GZipMiddleware, minimum_size=_SMALL, compresslevel=5)
     app.add_middleware(Telemetry, metrics=backend.metrics, access_log=access)
-    return app
 
 
 def _access_log(backend: Backend) -> AccessLog | None:

@@ -21,9 +21,9 @@ from typing import Annotated, Literal
 from filelock import FileLock
 from pydantic import Field, StringConstraints
 
-from penchant.core.errors import ArtifactError, PenchantError, StorageError, UnknownIdError, require
+from penchant.core.errors import ArtifactError, PenchantError, UnknownIdError, require
 from penchant.core.settings import Settings
-from penchant.core.storage import replace_text
+from penchant.core.storage import locked, replace_text
 
 _log = logging.getLogger("penchant.serve")
 Scope = Literal["read", "events", "users", "admin"]
@@ -150,11 +150,7 @@ class KeyFile:
         replace_text(self.path, _Held(format=_FORMAT, keys=tuple(keys)).model_dump_json(indent=1) + "\n")
 
     def _changing(self) -> FileLock:
-        try:
-            self.path.parent.mkdir(parents=True, exist_ok=True)
-        except OSError as error:
-            raise StorageError(f"{self.path}", f"the disk refused it ({error.strerror})", "choose a folder you may write to") from error
-        return FileLock(self.path.with_name(f".{self.path.name}.lock"))
+        return locked(self.path.with_name(f".{self.path.name}.lock"))
 
 
 class KeyRing:

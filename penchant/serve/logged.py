@@ -16,9 +16,9 @@ from penchant.data.vocabulary import Vocabulary
 from penchant.serve.choices import Choices
 from penchant.serve.events import EventLog, LiveEvent, Positions, Unreadable
 from penchant.serve.state import UNDO, Past, standing
+from penchant.users.decay import DAY
 
 _PAGE = 10_000
-DAY = 86_400  # seconds
 _SCHEMA = {"event_id": pl.String()} | {name: EVENTS[name] for name in ("user_id", "item_id", "timestamp", "event", "value")}
 _OPINIONS = ("like", "dislike", "hide", UNDO)
 

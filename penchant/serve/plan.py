@@ -212,10 +212,10 @@ def _tensors(folder: Path, items: int) -> tuple[float, float]:
 def _state_bytes(release: Release, seed: int) -> float:
     """Mean bytes of the state of users who did lately what users of the release did, with their keys."""
     h, ids = release.histories, release.space.catalog.items
-    rows, ids_of_users = generator(seed, len(h)).permutation(len(h))[:200], release.users.ids
+    rows, users = generator(seed, len(h)).permutation(len(h))[:200], release.users.ids
     sizes = []
     for row in rows.tolist():
         items = ids.decode(h.items[h.offsets[row] : h.offsets[row + 1]][-RECENT:])
         did = [(f"{row}-{place}", Did(item_id, "view", 1_700_000_000 + 60 * place), ()) for place, item_id in enumerate(items)]
-        sizes.append(len(UserState().with_events(did).to_bytes()) + len(user_key(ids_of_users[row])))
+        sizes.append(len(UserState().with_events(did).to_bytes()) + len(user_key(users[row])))
     return float(np.mean(sizes)) if sizes else 0.0

@@ -31,7 +31,8 @@ from penchant.pipeline.release import Window
 from penchant.pipeline.shelf import Shelf
 from penchant.serve.choices import Choices
 from penchant.serve.events import EventLog
-from penchant.serve.logged import DAY, read_log, standing_events, window, without_forgotten
+from penchant.serve.logged import read_log, standing_events, window, without_forgotten
+from penchant.users.decay import DAY
 
 PLAN = "plan.json"
 COLUMNS = ("user_id", "item_id", "timestamp", "event", "value")

@@ -122,6 +122,13 @@ def log(tmp_path: Path) -> Iterator[SqliteEventLog]:
 
 
 @pytest.fixture
+def store(tmp_path: Path) -> Iterator[SqliteStateStore]:
+    store = SqliteStateStore(tmp_path / "state.sqlite")
+    yield store
+    store.close()
+
+
+@pytest.fixture
 def app(tiny_release: Release, log: SqliteEventLog) -> FastAPI:
     return create_app(tiny_release, log=log)
 

@@ -24,13 +24,6 @@ from penchant.serve.sqlite_store import SqliteStateStore
 FIELDS = ["time", "request_id", "method", "route", "status", "ms", "key", "user", "release"]
 
 
-@pytest.fixture
-def store(tmp_path: Path) -> Iterator[SqliteStateStore]:
-    store = SqliteStateStore(tmp_path / "state.sqlite")
-    yield store
-    store.close()
-
-
 def lines(path: Path) -> list[dict[str, Any]]:
     return [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines()]
 

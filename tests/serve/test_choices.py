@@ -24,13 +24,6 @@ from penchant.serve.worker import Worker
 
 
 @pytest.fixture
-def store(tmp_path: Path) -> Iterator[SqliteStateStore]:
-    store = SqliteStateStore(tmp_path / "state.sqlite")
-    yield store
-    store.close()
-
-
-@pytest.fixture
 def client(tiny_release: Release, log: SqliteEventLog, store: SqliteStateStore) -> Iterator[TestClient]:
     with TestClient(create_app(tiny_release, log=log, store=store, follow=False), raise_server_exceptions=False) as client:
         yield client

@@ -56,7 +56,7 @@ def test_what_is_missing_or_counted_twice_is_found(tiny_release_folder: Path, tm
         while worker.step():
             pass
     visitors = Visitors(1, ["ann"], ["i1"])
-    made = Scene(tmp_path, 1, {}, {"redis": None, "kafka": None}, visitors, on_servers=False)
+    made = Scene(tmp_path, {}, {"redis": None, "kafka": None}, visitors)
     whole = made.kept(Seen(acknowledged={"ann": ["e0", "e4"]}))
     assert (whole.acknowledged, whole.lost, whole.miscounted, whole.good) == (2, 0, 0, True)
     lost = made.kept(Seen(acknowledged={"ann": ["e0", "e9"]}))

@@ -41,13 +41,6 @@ LONG = "someone-whose-id-occurs-nowhere-else"
 
 
 @pytest.fixture
-def store(tmp_path: Path) -> Iterator[SqliteStateStore]:
-    store = SqliteStateStore(tmp_path / "state.sqlite")
-    yield store
-    store.close()
-
-
-@pytest.fixture
 def client(tiny_release: Release, log: SqliteEventLog, store: SqliteStateStore) -> Iterator[TestClient]:
     with TestClient(create_app(tiny_release, log=log, store=store), raise_server_exceptions=False) as client:
         yield client

@@ -15,10 +15,11 @@ from penchant.serve import logged
 from penchant.serve.choices import Choices
 from penchant.serve.events import EventLog, LiveEvent
 from penchant.serve.kafka_log import KafkaEventLog
-from penchant.serve.logged import DAY, read_log, standing_events, window, without_forgotten
+from penchant.serve.logged import read_log, standing_events, window, without_forgotten
 from penchant.serve.sqlite_log import SqliteEventLog
 from penchant.serve.sqlite_store import SqliteStateStore
 from penchant.serve.state import Past, standing
+from penchant.users.decay import DAY
 from tests.servers import kafka_broker
 
 UNTIL = 1_700_000_000

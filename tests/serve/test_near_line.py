@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator
-from pathlib import Path
 
 import pytest
 from starlette.testclient import TestClient
@@ -15,13 +13,6 @@ from penchant.serve.app import create_app
 from penchant.serve.sqlite_log import SqliteEventLog
 from penchant.serve.sqlite_store import SqliteStateStore
 from penchant.serve.stores import Write, user_key
-
-
-@pytest.fixture
-def store(tmp_path: Path) -> Iterator[SqliteStateStore]:
-    store = SqliteStateStore(tmp_path / "state.sqlite")
-    yield store
-    store.close()
 
 
 def send(client: TestClient, *events: tuple[str, str]) -> None:

@@ -18,7 +18,6 @@ from penchant.pipeline.job import JobSettings, for_dataset
 from penchant.pipeline.release import load_release
 from penchant.pipeline.shelf import Shelf
 from penchant.serve.events import LiveEvent
-from penchant.serve.logged import DAY
 from penchant.serve.rebuild import PLAN, Built, rebuild
 from penchant.serve.service import Backend, Service
 from penchant.serve.sqlite_log import SqliteEventLog
@@ -26,6 +25,7 @@ from penchant.serve.sqlite_store import SqliteStateStore
 from penchant.serve.stored_events import StoredEvents
 from penchant.serve.worker import Worker
 from penchant.train.loop import Trainer
+from penchant.users.decay import DAY
 from tests.serve.conftest import tiny_dataset
 
 NEWEST = 1_600_000_000 + 21 * DAY

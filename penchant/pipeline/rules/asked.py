@@ -11,7 +11,8 @@ from penchant.data.histories import Histories
 from penchant.data.schema import ACTION_CODE
 from penchant.pipeline.rules.goods import Goods
 from penchant.pipeline.rules.kinds import Rule
-from penchant.pipeline.rules.terms import DAY, Did
+from penchant.pipeline.rules.terms import Did
+from penchant.users.decay import DAY
 
 
 @dataclass(frozen=True)

@@ -12,7 +12,7 @@ import numpy as np
 from penchant.pipeline.rules.asked import Asked
 from penchant.pipeline.rules.goods import Goods
 from penchant.pipeline.rules.kinds import Boost, Freshness
-from penchant.pipeline.rules.terms import DAY
+from penchant.users.decay import DAY
 
 
 class Change(Protocol):

@@ -10,7 +10,6 @@ from pydantic_core import PydanticCustomError
 
 from penchant.data.schema import ACTIONS
 
-DAY = 86_400
 _LATEST = 4_102_444_800  # 1 January 2100, UTC: later times are milliseconds by mistake
 
 

@@ -46,7 +46,7 @@ class Kept:
         return self.lost == self.miscounted == 0
 
 
-@dataclass
+@dataclass(frozen=True)
 class Scene:
     """Processes and visitors.
 
@@ -56,11 +56,9 @@ class Scene:
     """
 
     folder: Path
-    port: int
     programs: dict[str, Program]
     places: dict[str, str | None]
     visitors: Visitors
-    on_servers: bool
 
     def kept(self, seen: Seen) -> Kept:
         """Wait until the worker has read everything, and compare.
@@ -117,7 +115,7 @@ def scene(release: Path, folder: Path, *, on_servers: bool, seed: int = 0, extra
     programs["worker"] = penchant("worker", "worker", *where, log=folder / "worker.log")
     items = _some_items(release)
     visitors = Visitors(port, [f"visitor-{number}" for number in range(_VISITORS)], items, seed=seed)
-    made = Scene(folder, port, programs, places, visitors, on_servers)
+    made = Scene(folder, programs, places, visitors)
     try:
         for program in programs.values():
             program.start()
