@@ -99,6 +99,7 @@ class RecommendOut(_Answer):
     history_length: int
     items: list[Suggested]
     rung: str = Field(description="The way the list was made: the best one that the time allowed, or the model that was asked for.")
+    experiments: dict[str, str] = Field(description="The user's arm in each experiment that shaped this list.")
     parts: Parts
     milliseconds: dict[str, float]
     trace: Trace | None = Field(default=None, description="Only where it was asked for.")

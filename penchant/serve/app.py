@@ -19,7 +19,8 @@ from penchant.serve.body_limit import BodyLimit
 from penchant.serve.console import Console
 from penchant.serve.events import EventLog
 from penchant.serve.refusals import add_handlers
-from penchant.serve.routes import beam, catalogue, events, recommend, releases, report, trends, users
+from penchant.serve.routes import beam, catalogue, events, experiments, recommend, releases, report, trends, users
+from penchant.serve.served import ServedLog
 from penchant.serve.service import Backend, ServeSettings, Service
 from penchant.serve.shed import Shed
 from penchant.serve.stores import StateStore
@@ -38,8 +39,9 @@ def create_app(
     settings: ServeSettings | None = None,
     follow: bool = True,
     shelf: Shelf | None = None,
+    served: ServedLog | None = None,
 ) -> FastAPI:
-    """The application that serves ``release`` and writes to ``log``.
+    """The application that serves ``release`` and writes to ``log``; and what it serves to ``served``.
 
     With a ``store`` a worker follows the log as long as the application runs: trends, what goes together, and interests of
     the present. Unless ``follow`` is off: then it is left to workers elsewhere. With a ``shelf`` the application changes over
@@ -47,7 +49,7 @@ def create_app(
 
     Requests run in threads, which mostly wait for the lanes of the models.
     """
-    backend = Backend.of(log, store, settings)
+    backend = Backend.of(log, store, settings, served)
     current = Current(Service.of(release, backend))
     following = None if shelf is None else Following(shelf, current)
     if backend.near_line is not None:
@@ -60,7 +62,11 @@ def create_app(
             backend.near_line.start()
         if following is not None:
             following.start()
+        if backend.experiments is not None:
+            backend.experiments.start(lambda: current.service.state)
         yield
+        if backend.experiments is not None:
+            await to_thread.run_sync(backend.experiments.stop)
         if following is not None:
             await to_thread.run_sync(following.stop)
         if backend.near_line is not None:
@@ -78,7 +84,7 @@ def create_app(
     )
     app.state.current, app.state.following = current, following
     add_handlers(app)
-    for part in (recommend, events, users, trends, catalogue, beam, report, releases):
+    for part in (recommend, events, users, trends, catalogue, beam, report, releases, experiments):
         app.include_router(part.routes)
     console = Console()
 

@@ -25,8 +25,10 @@ from penchant.search.vector import VectorIndex
 from penchant.serve.cards import Cards
 from penchant.serve.directory import Directory
 from penchant.serve.events import EventLog, UserEvents
+from penchant.serve.experiments.hub import Experiments
 from penchant.serve.near_line import NearLine
 from penchant.serve.present import Together, Trending
+from penchant.serve.served import ServedLog
 from penchant.serve.state import LiveState
 from penchant.serve.stored_events import StoredEvents
 from penchant.serve.stores import StateStore
@@ -51,6 +53,8 @@ class Backend:
         events: Finds those of a user.
         store: What follows from them; None where nobody follows the log.
         near_line: Follows the log; None where there is no store.
+        served: Keeps what was served; None where nobody does.
+        experiments: Who sees what; None where there is no store.
     """
 
     log: EventLog
@@ -59,9 +63,11 @@ class Backend:
     near_line: NearLine | None
     metrics: Metrics
     settings: ServeSettings
+    served: ServedLog | None
+    experiments: Experiments | None
 
     @classmethod
-    def of(cls, log: EventLog, store: StateStore | None, settings: ServeSettings | None = None) -> Self:
+    def of(cls, log: EventLog, store: StateStore | None, settings: ServeSettings | None = None, served: ServedLog | None = None) -> Self:
         """A log that finds the events of a user is asked for them, so that one counts at once; else the store is.
 
         Raises:
@@ -75,7 +81,8 @@ class Backend:
         near_line = None if store is None else NearLine(log, store)
         if near_line is not None:
             near_line.observe(metrics.registry)
-        return cls(log, events, store, near_line, metrics, settings or ServeSettings())
+        experiments = None if store is None else Experiments(store, events, served)
+        return cls(log, events, store, near_line, metrics, settings or ServeSettings(), served, experiments)
 
 
 @dataclass(frozen=True)
