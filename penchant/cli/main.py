@@ -8,7 +8,7 @@ import typer
 from rich.console import Console
 
 from penchant import __version__
-from penchant.cli import claims, data, items, jobs, plan, rebuild, release, serving
+from penchant.cli import claims, data, experiments, items, jobs, plan, rebuild, release, serving
 from penchant.core.errors import PenchantError
 
 app = typer.Typer(
@@ -22,6 +22,7 @@ app = typer.Typer(
 app.add_typer(data.app, name="data", help="Fetch, check and describe data sets.")
 app.add_typer(items.app, name="items", help="Vectors and semantic IDs of a catalogue.")
 app.add_typer(claims.app, name="claims", help="Run what published systems say of themselves.")
+app.add_typer(experiments.app, name="experiment", help="Try something on a part of the users, and read what came of it.")
 app.add_typer(release.app, name="release", help="Which release is served, and what may take its place.")
 app.command("atlas")(claims.atlas)
 app.command("train")(jobs.train)

@@ -34,6 +34,7 @@ from penchant.models.sequence.sasrec import SASRec, SASRecSettings
 from penchant.pipeline.release import Release, ReleaseSettings, load_release, write_release
 from penchant.serve.app import create_app
 from penchant.serve.sqlite_log import SqliteEventLog
+from penchant.serve.sqlite_served import SqliteServedLog
 from penchant.serve.sqlite_store import SqliteStateStore
 from penchant.train.loop import Trainer
 from penchant.train.settings import TrainSettings
@@ -141,10 +142,11 @@ def shared(tiny_release: Release, tmp_path_factory: pytest.TempPathFactory) -> I
     """One application for the tests of a file that do not mind each other."""
     folder = tmp_path_factory.mktemp("shared")
     log, store = SqliteEventLog(folder / "events.sqlite"), SqliteStateStore(folder / "state.sqlite")
-    with TestClient(create_app(tiny_release, log=log, store=store), raise_server_exceptions=False) as client:
+    served = SqliteServedLog(folder / "served.sqlite")
+    with TestClient(create_app(tiny_release, log=log, store=store, served=served), raise_server_exceptions=False) as client:
         yield client
-    log.close()
-    store.close()
+    for part in (served, log, store):
+        part.close()
 
 
 @pytest.fixture
@@ -164,9 +166,12 @@ def do(client: TestClient) -> Callable[..., dict[str, Any]]:
 @pytest.fixture(scope="session")
 def server_url(tiny_release: Release, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     """A real server on a free port of this machine."""
-    log = SqliteEventLog(tmp_path_factory.mktemp("data") / "events.sqlite")
+    folder = tmp_path_factory.mktemp("data")
+    log, store = SqliteEventLog(folder / "events.sqlite"), SqliteStateStore(folder / "state.sqlite")
+    served = SqliteServedLog(folder / "served.sqlite")
+    app = create_app(tiny_release, log=log, store=store, served=served, follow=False)
     listener = socket.create_server(("127.0.0.1", 0))
-    server = uvicorn.Server(uvicorn.Config(create_app(tiny_release, log=log), log_level="warning", timeout_graceful_shutdown=2))
+    server = uvicorn.Server(uvicorn.Config(app, log_level="warning", timeout_graceful_shutdown=2))
     thread = threading.Thread(target=server.run, kwargs={"sockets": [listener]}, daemon=True)
     thread.start()
     for _ in range(1_000):
@@ -178,4 +183,5 @@ def server_url(tiny_release: Release, tmp_path_factory: pytest.TempPathFactory) 
     server.should_exit = True
     thread.join(10)
     listener.close()
-    log.close()
+    for part in (served, log, store):
+        part.close()

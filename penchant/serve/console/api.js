@@ -17,7 +17,7 @@ export class ApiError extends Error {
 /** True for a request that was dropped on purpose because a newer one replaced it. */
 export const isAbort = (error) => error?.name === "AbortError";
 
-async function ask(path, { body, signal } = {}) {
+async function ask(path, { body, signal, method = body === undefined ? "GET" : "POST" } = {}) {
   const limit = new AbortController();
   let late = false;
   const timer = setTimeout(() => {
@@ -29,7 +29,7 @@ async function ask(path, { body, signal } = {}) {
   signal?.addEventListener("abort", drop);
   try {
     const response = await fetch(path, {
-      method: body === undefined ? "GET" : "POST",
+      method,
       headers: body === undefined ? {} : { "content-type": "application/json" },
       body: body === undefined ? undefined : JSON.stringify(body),
       signal: limit.signal,
@@ -97,6 +97,14 @@ export const codes = (prefix, signal) => ask(`v1/codes?prefix=${encodeURICompone
 
 export const beam = ({ user, width }, signal) =>
   ask(`v1/beam?width=${width}${user === null ? "" : `&user_id=${encodeURIComponent(user)}`}`, { signal });
+
+export const experiments = (signal) => ask("v1/experiments", { signal });
+
+export const experiment = (name, signal) => ask(`v1/experiments/${encodeURIComponent(name)}`, { signal });
+
+export const startExperiment = (experiment) => ask("v1/experiments", { body: experiment });
+
+export const stopExperiment = (name) => ask(`v1/experiments/${encodeURIComponent(name)}`, { method: "DELETE" });
 
 export const report = (signal) => ask("v1/report", { signal });
 
