@@ -41,6 +41,7 @@ class ExperimentsOut(_Told):
     """Experiments, the newest first."""
 
     experiments: list[ExperimentOut]
+    generators: list[str] = Field(description="That are merged to lists: arms may change their weights.")
 
 
 class IntervalOut(_Told):

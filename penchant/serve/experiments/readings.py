@@ -115,12 +115,13 @@ class Readings:
 
     def _count(self, user_id: str, unit: Unit, known: Callable[[str, float], int]) -> None:
         experiment = self.record.experiment
+        alone = next((arm.model for arm in experiment.shown if arm.name == unit.arm), None)
         did = self.events.of_user(user_id)
         unit.before = log1p(known(user_id, unit.first) + sum(one.timestamp < int(unit.first) for one in did))
         unit.values = {
             **{metric.name: value_of(metric, did, unit.first) for metric in experiment.metrics},
             MILLISECONDS: float(np.mean([one.milliseconds for one in unit.served])),
-            FALLBACK: float(np.mean([one.rung not in _BEST for one in unit.served])),
+            FALLBACK: float(np.mean([one.rung not in (*_BEST, alone) for one in unit.served])),
         }
         self._places(unit, did, experiment)
         unit.served = []

@@ -87,20 +87,23 @@ class Registry:
         """
         return self._found(name)[0]
 
-    def start(self, experiment: Experiment, models: Collection[str]) -> Record:
+    def start(self, experiment: Experiment, models: Collection[str], merged: Collection[str] | None = None) -> Record:
         """Let an experiment begin now, or when it says.
 
         Args:
             experiment: A name is used once, so that a result never mixes two experiments.
             models: Names of all generators.
+            merged: Of them, those whose weights make a difference; all by default.
 
         Raises:
-            InputError: It names a model that is not there, its name was used before, it is over before it begins, or another
-                running experiment decides the same thing for the same users.
+            InputError: It names a model that is not there, or changes a weight that makes no difference; its name was used
+                before; it is over before it begins; or another running experiment decides the same thing for the same users.
             StorageError: The store cannot be written.
         """
         unknown = unknown_models(experiment, models)
         require(not unknown, f"models {unknown}", f"the generators are {sorted(models)}", "name generators that exist")
+        idle = sorted({name for arm in experiment.arms for name in arm.weights} - set(models if merged is None else merged))
+        require(not idle, f"weights of {idle}", f"the merged generators are {sorted(merged or ())}", "change the weight of one of these")
         now = self.clock()
         record = Record(experiment=experiment, started=max(now, experiment.start or 0.0))
         require(record.started < record.until, f"end={experiment.end}", "it has passed", "pass a later end, or none")

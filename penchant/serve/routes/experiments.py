@@ -23,14 +23,15 @@ def experiments(service: Held) -> ExperimentsOut:
     """All experiments, the newest first."""
     hub = _hub(service)
     now = hub.clock()
-    return ExperimentsOut(experiments=[ExperimentOut.of(record, now) for record in hub.registry.all()])
+    found = [ExperimentOut.of(record, now) for record in hub.registry.all()]
+    return ExperimentsOut(experiments=found, generators=_merged(service))
 
 
 @routes.post("/experiments", status_code=201)
 def start(asked: Experiment, service: Held) -> ExperimentOut:
     """Start an experiment. All servers follow within seconds."""
     hub = _hub(service)
-    return ExperimentOut.of(hub.registry.start(asked, service.recommender.models), hub.clock())
+    return ExperimentOut.of(hub.registry.start(asked, service.recommender.models, _merged(service)), hub.clock())
 
 
 @routes.get("/experiments/{name}", responses=refusals(404))
@@ -44,6 +45,13 @@ def stop(name: Annotated[Id, Path()], service: Held) -> ExperimentOut:
     """Stop an experiment. What it showed can still be read."""
     hub = _hub(service)
     return ExperimentOut.of(hub.registry.stop(name, "stopped by hand"), hub.clock())
+
+
+def _merged(service: Service) -> list[str]:
+    """Generators of which some list is merged, the best way to make one first."""
+    recommender = service.recommender
+    ways = [*(rung.generators for rung in recommender.rungs), recommender.newcomers]
+    return list(dict.fromkeys(name for generators in ways for name in generators))
 
 
 def _hub(service: Service) -> Experiments:

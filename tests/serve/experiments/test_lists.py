@@ -80,6 +80,7 @@ def test_each_arm_has_its_lists_and_the_answer_says_so(client: TestClient, serve
         assert kept is not None
         assert (kept.arms, kept.items) == ({"popular": arm}, tuple(ids(answer)))
     assert arms == {"as-is", "popular"}
+    assert "trending" in client.get("/v1/experiments").json()["generators"]
     assert client.delete("/v1/experiments/popular").json()["state"] == "ended"
     assert recommend(client, user_id="u1")["experiments"] == {}
 
@@ -164,15 +165,17 @@ def test_a_broken_guardrail_ends_it(client: TestClient, app: FastAPI) -> None:
 
 def test_refusals(client: TestClient, tiny_release: Release, tmp_path: Path) -> None:
     unknown = [{"name": "a", "share": 0.5}, {"name": "b", "share": 0.5, "weights": {"nothing": 2}}]
+    idle = [{"name": "a", "share": 0.5}, {"name": "b", "share": 0.5, "weights": {"sasrec": 2.0}}]
     for body, status, told in (
         ({**BASE, "arms": unknown}, 422, "name generators that exist"),
+        ({**BASE, "arms": idle}, 422, "weights of ['sasrec']: the merged generators are"),
         ({**BASE, "arms": BASE["arms"][:1]}, 422, "pass at least 2"),
         ({**BASE, "arms": [{"name": "a", "share": 0.2}, {"name": "b", "share": 0.2}]}, 422, "must sum to 1"),
         ({**BASE, "extra": 1}, 422, "leave it out"),
     ):
         answer = client.post("/v1/experiments", json=body)
         assert answer.status_code == status, answer.text
-        assert told in answer.text
+        assert told in "{value}: {rule}; {remedy}".format(**answer.json()["error"])
     assert client.get("/v1/experiments/none").status_code == 404
     assert client.delete("/v1/experiments/none").status_code == 404
     with closing(SqliteEventLog(tmp_path / "bare.sqlite")) as log, TestClient(create_app(tiny_release, log=log)) as bare:

@@ -207,6 +207,14 @@ def test_a_guardrail_that_breaks_is_the_verdict() -> None:
     assert broken(found) == "milliseconds is worse than the margin of 5 in 'more-ease'"
 
 
+def test_one_model_in_place_of_the_merged_list_is_no_falling_back() -> None:
+    world = World(hourly(arms=[{"name": "a", "share": 0.5}, {"name": "b", "share": 0.5, "model": "ease"}]))
+    for number in range(40):
+        arm = arm_of(world.record.experiment, f"user {number}").name
+        world.show(f"user {number}", START + number, rung="ease" if arm == "b" else "dense")
+    assert {arm.name: arm.metrics["fallback"] for arm in world.result().arms} == {"a": 1.0, "b": 0.0}
+
+
 def test_interleaved_lists_are_won_by_the_arm_whose_items_are_chosen() -> None:
     world, rng = World(hourly(kind="interleave")), np.random.default_rng(2)
     for number in range(300):

@@ -6,11 +6,9 @@ import { count, percent, plural } from "../format.js";
 import { announce } from "../live.js";
 import { experimentHash, go } from "../router.js";
 import { empty, failure, load } from "../states.js";
-import { on, state } from "../store.js";
 import { intervalOverTime } from "./interval.js";
 import { decimals, table } from "./tables.js";
 
-const PRESENT = ["together", "trending"]; // generators that count what is done at present
 const HOUR = 3_600;
 const WINDOWS = [["60", "a minute"], [String(HOUR), "an hour"], [String(24 * HOUR), "a day"], [String(7 * 24 * HOUR), "a week"]];
 const CHOICES = [["click", "clicks"], ["cart", "carts"], ["purchase", "purchases"], ["like", "likes"], ["play", "plays"]];
@@ -19,7 +17,6 @@ const moment = new Intl.DateTimeFormat("en", { dateStyle: "medium", timeStyle: "
 export function mount(main, name) {
   const request = new AbortController();
   const box = h("div.report");
-  let stop = () => {};
   if (name) {
     fill(main, h("div.wrap", {}, h("p.crumbs", {}, h("a", { href: "#/experiments" }, "All experiments")), h("h1", { tabindex: "-1" }, name), box));
     const again = () => load(box, () => api.experiment(name, request.signal), (found) => result(found, again), { label: "Loading the result" });
@@ -27,24 +24,23 @@ export function mount(main, name) {
   } else {
     const list = h("div");
     const form = starter();
-    stop = form.stop;
     fill(main, h("div.wrap", {}, h("h1", { tabindex: "-1" }, "Experiments"),
       h("p.lead", {}, "Show different lists to different users, and see what comes of it."), list, form.element));
-    load(list, () => api.experiments(request.signal), overview, { label: "Loading experiments" });
+    load(list, () => api.experiments(request.signal), (found) => {
+      form.offer(found.generators);
+      return overview(found);
+    }, { label: "Loading experiments" });
   }
-  return () => {
-    request.abort();
-    stop();
-  };
+  return () => request.abort();
 }
 
 function overview({ experiments }) {
   if (!experiments.length) return empty("No experiment yet. Start one below.");
-  return table("All experiments, the newest first", ["Experiment", "State", "Started", "Arms", "Measured by"], experiments.map((one) => [
+  return [h("h2", {}, "So far"), table("All experiments, the newest first", ["Experiment", "State", "Started", "Arms", "Measured by"], experiments.map((one) => [
     h("a", { href: experimentHash(one.name) }, one.name), one.state, moment.format(new Date(one.started * 1000)),
     one.experiment.arms.map((arm) => (arm.shadow ? `${arm.name} (shadow)` : `${arm.name} ${percent(arm.share)}`)).join(", "),
     one.experiment.metrics[0].name,
-  ]));
+  ]))];
 }
 
 /** A simple experiment: one generator's weight, for a share of the users. */
@@ -64,8 +60,7 @@ function starter() {
   const metric = choose("try-metric", "Better means more", CHOICES, "click");
   const wait = choose("try-window", "Within", WINDOWS, String(24 * HOUR));
   const refused = h("div");
-  const draw = () => fill(generator.select, [...(state.health?.models ?? []), ...PRESENT].map((one) => h("option", { value: one }, one)));
-  draw();
+  const offer = (names) => fill(generator.select, names.map((one) => h("option", { value: one }, one)));
 
   async function start(event) {
     event.preventDefault();
@@ -96,7 +91,7 @@ function starter() {
       h("div.pick", {}, h("label", { for: "try-name" }, "Name"), name), generator.element, factor.element, share.element, metric.element, wait.element,
       h("button.button", { type: "submit" }, "Start")),
     refused);
-  return { element, stop: on("health", draw) };
+  return { element, offer };
 }
 
 function result(found, again) {
@@ -109,7 +104,7 @@ function result(found, again) {
       h("button.button", { type: "button", on: { click: again } }, "Look again")),
     found.alarm && h("p.note", {}, `The arms do not have the shares that were meant (p ${decimals(found.sample_ratio, 6)}).`),
     found.comparisons.filter((row) => row.looks.length > 1).map((row) => intervalOverTime(row)),
-    arms(found.arms), comparisons(found), guardrails(found.guardrails), shadows(found.shadows),
+    h("h2", {}, "The numbers"), arms(found.arms), comparisons(found), guardrails(found.guardrails), shadows(found.shadows),
   ];
 }
 
