@@ -104,7 +104,8 @@ function result(found, again) {
       h("button.button", { type: "button", on: { click: again } }, "Look again")),
     found.alarm && h("p.note", {}, `The arms do not have the shares that were meant (p ${decimals(found.sample_ratio, 6)}).`),
     found.comparisons.filter((row) => row.looks.length > 1).map((row) => intervalOverTime(row)),
-    h("h2", {}, "The numbers"), arms(found.arms), comparisons(found), guardrails(found.guardrails), shadows(found.shadows),
+    h("section", {}, h("h2", {}, "The numbers"),
+      arms(found.arms), comparisons(found), guardrails(found.guardrails), shadows(found.shadows)),
   ];
 }
 
