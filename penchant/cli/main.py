@@ -8,7 +8,7 @@ import typer
 from rich.console import Console
 
 from penchant import __version__
-from penchant.cli import claims, data, drill, items, jobs, keys, plan, rebuild, release, rules, serving, users
+from penchant.cli import claims, data, drill, experiments, items, jobs, keys, plan, rebuild, release, rules, serving, users
 from penchant.core.errors import PenchantError
 
 app = typer.Typer(
@@ -22,6 +22,7 @@ app = typer.Typer(
 app.add_typer(data.app, name="data", help="Fetch, check and describe data sets.")
 app.add_typer(items.app, name="items", help="Vectors and semantic IDs of a catalogue.")
 app.add_typer(claims.app, name="claims", help="Run what published systems say of themselves.")
+app.add_typer(experiments.app, name="experiment", help="Try something on a part of the users, and read what came of it.")
 app.add_typer(release.app, name="release", help="Which release is served, and what may take its place.")
 app.add_typer(rules.app, name="rules", help="What lists may look like.")
 app.add_typer(keys.app, name="keys", help="API keys: add, list, rotate, revoke.")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from dataclasses import asdict
 from pathlib import Path
 from typing import Annotated
@@ -17,11 +17,12 @@ from penchant.core.errors import StorageError, require
 from penchant.pipeline.release import load_release
 from penchant.pipeline.shelf import Shelf, release_at
 from penchant.pipeline.without_users import without_users
-from penchant.serve.backends import opened
+from penchant.serve.backends import SERVED_NAME, opened
 from penchant.serve.choices import Choices
 from penchant.serve.erasure import Eraser
 from penchant.serve.holders import holders_of
 from penchant.serve.service import Backend
+from penchant.serve.sqlite_served import SqliteServedLog
 from penchant.serve.state import LiveState
 
 app = typer.Typer(no_args_is_help=True, help="A user's data: export it, or forget the user.")
@@ -74,7 +75,8 @@ def _folders(place: Path) -> list[Path]:
 @contextmanager
 def _eraser(release: Path, state: Path | None, redis: str | None, kafka: str | None) -> Iterator[Eraser]:
     loaded = load_release(release_at(release))
-    with opened(state or release.parent / "state", redis=redis, kafka=kafka) as (log, store):
+    folder = state or release.parent / "state"
+    with opened(folder, redis=redis, kafka=kafka) as (log, store), closing(SqliteServedLog(folder / SERVED_NAME)) as served:
         backend, choices = Backend.of(log, store), Choices(store)
         people = LiveState(loaded.space.catalog, loaded.users, loaded.histories, backend.events, choices=choices)
-        yield Eraser(log, store, choices, holders_of(log, store, choices, people))
+        yield Eraser(log, store, choices, holders_of(log, store, choices, people, served))

@@ -104,6 +104,7 @@ class RecommendOut(_Answer):
     rules: str = Field(description="Version of the rules.")
     ignored_events: int = Field(description="Events of the history that steering left out.")
     rung: str = Field(description="The way the list was made: the best one that the time allowed, or the model that was asked for.")
+    experiments: dict[str, str] = Field(description="The user's arm in each experiment that shaped this list.")
     parts: Parts
     milliseconds: dict[str, float]
     personalised: bool = Field(description="False for who opted out, and for nobody in particular: the list follows no person.")

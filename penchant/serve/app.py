@@ -27,7 +27,22 @@ from penchant.serve.guard import Guard
 from penchant.serve.keys import KeyRing
 from penchant.serve.limits import Buckets, RateLimit, TimeLimit
 from penchant.serve.refusals import add_handlers
-from penchant.serve.routes import beam, catalogue, events, policy, privacy, probes, recommend, releases, report, steering, trends, users
+from penchant.serve.routes import (
+    beam,
+    catalogue,
+    events,
+    experiments,
+    policy,
+    privacy,
+    probes,
+    recommend,
+    releases,
+    report,
+    steering,
+    trends,
+    users,
+)
+from penchant.serve.served import ServedLog
 from penchant.serve.service import Backend, ServeSettings, Service
 from penchant.serve.shed import Shed
 from penchant.serve.stores import StateStore
@@ -46,8 +61,9 @@ def create_app(
     settings: ServeSettings | None = None,
     follow: bool = True,
     shelf: Shelf | None = None,
+    served: ServedLog | None = None,
 ) -> FastAPI:
-    """The application that serves ``release`` and writes to ``log``.
+    """The application that serves ``release`` and writes to ``log``; and what it serves to ``served``.
 
     With a ``store`` a worker follows the log as long as the application runs: trends, what goes together, and interests of
     the present. Unless ``follow`` is off: then it is left to workers elsewhere. With a ``shelf`` the application changes over
@@ -55,7 +71,7 @@ def create_app(
 
     Requests run in threads, which mostly wait for the lanes of the models.
     """
-    backend = Backend.of(log, store, settings)
+    backend = Backend.of(log, store, settings, served)
     current = Current(Service.of(release, backend))
     following = None if shelf is None else Following(shelf, current)
     if backend.near_line is not None:
@@ -72,7 +88,11 @@ def create_app(
             following.start()
         if backend.rules is not None:
             backend.rules.start()
+        if backend.experiments is not None:
+            backend.experiments.start(lambda: current.service.state)
         yield
+        if backend.experiments is not None:
+            await to_thread.run_sync(backend.experiments.stop)
         if backend.rules is not None:
             await to_thread.run_sync(backend.rules.stop)
         if following is not None:
@@ -96,7 +116,7 @@ def create_app(
     add_handlers(app)
     ring = None if backend.settings.keys is None else KeyRing(backend.settings.keys)
     described = [] if ring is None else [Depends(HTTPBearer(auto_error=False))]  # for OpenAPI; it is the guard that looks
-    for part in (recommend, events, steering, privacy, users, policy, trends, catalogue, beam, report, releases, probes):
+    for part in (recommend, events, steering, privacy, users, policy, trends, catalogue, beam, report, releases, experiments, probes):
         app.include_router(part.routes, dependencies=described)
     console = Console()
 

@@ -14,7 +14,7 @@ from penchant.serve.sqlite_log import SqliteEventLog
 from penchant.serve.sqlite_store import SqliteStateStore
 from penchant.serve.stores import StateStore
 
-LOG_NAME, STATE_NAME = "events.sqlite", "state.sqlite"
+LOG_NAME, STATE_NAME, SERVED_NAME = "events.sqlite", "state.sqlite", "served.sqlite"
 
 
 @contextmanager

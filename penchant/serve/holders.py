@@ -17,8 +17,10 @@ from penchant.data.schema import ACTIONS
 from penchant.data.vocabulary import Vocabulary
 from penchant.serve.choices import Choices
 from penchant.serve.events import EventLog
+from penchant.serve.experiments.hub import Experiments
 from penchant.serve.kafka_log import KafkaEventLog
 from penchant.serve.refreshes import REFRESH
+from penchant.serve.served import ServedLog
 from penchant.serve.sqlite_file import SqliteFile
 from penchant.serve.sqlite_log import SqliteEventLog
 from penchant.serve.sqlite_served import SqliteServedLog
@@ -209,6 +211,28 @@ class Answers:
         return len(self.served.of_user(user_id))
 
 
+class Results:
+    """Users that results of experiments count, in this process."""
+
+    name = "results of experiments"
+    file: SqliteFile | None = None
+
+    def __init__(self, experiments: Experiments) -> None:
+        self.experiments = experiments
+
+    def export(self, user_id: str) -> list[dict[str, Any]]:
+        """Nothing that does not follow from lists and events."""
+        return []
+
+    def forget(self, user_id: str) -> Gone:
+        """See ``Holder``."""
+        return Gone(self.experiments.forget(user_id))
+
+    def find(self, user_id: str) -> int:
+        """See ``Holder``."""
+        return self.experiments.holds(user_id)
+
+
 class Memory:
     """Users put together in this process. Other servers ask before they use theirs, and let go of it by and by."""
 
@@ -267,15 +291,24 @@ class Released:
         return slice(int(self.histories.offsets[code - 1]), int(self.histories.offsets[code]))
 
 
-def holders_of(log: EventLog, store: StateStore, choices: Choices, state: LiveState, served: SqliteServedLog | None = None) -> list[Holder]:
+def holders_of(
+    log: EventLog,
+    store: StateStore,
+    choices: Choices,
+    state: LiveState,
+    served: ServedLog | None = None,
+    experiments: Experiments | None = None,
+) -> list[Holder]:
     """All that keep something of a user, in the order in which they forget: who is made from another comes after it."""
     logs: list[Holder] = []
     if isinstance(log, SqliteEventLog):
         logs.append(FileLog(log))
     elif isinstance(log, KafkaEventLog):
         logs.append(BrokerLog(log))
-    if served is not None:
+    if isinstance(served, SqliteServedLog):
         logs.append(Answers(served))
+    if experiments is not None:
+        logs.append(Results(experiments))
     return [*logs, States(store), DeadLetters(store), Released(state.catalog, state.users, state.histories, choices), Memory(state)]
 
 

@@ -8,7 +8,7 @@ import signal
 import socket
 import sys
 import threading
-from contextlib import suppress
+from contextlib import closing, suppress
 from ipaddress import ip_address
 from pathlib import Path
 
@@ -21,10 +21,11 @@ from penchant.models.dense_head import DenseHead
 from penchant.pipeline.release import load_release
 from penchant.pipeline.shelf import Shelf, release_at
 from penchant.serve.app import create_app
-from penchant.serve.backends import opened
+from penchant.serve.backends import SERVED_NAME, opened
 from penchant.serve.head_vectors import HeadVectors
 from penchant.serve.near_line import NearLine
 from penchant.serve.service import ServeSettings
+from penchant.serve.sqlite_served import SqliteServedLog
 from penchant.serve.state import LiveState
 from penchant.serve.stored_events import StoredEvents
 from penchant.serve.swap import settle
@@ -52,7 +53,7 @@ def serve(
             served, and any other that becomes live later.
         host: Address to listen at; ``0.0.0.0`` for all. Beyond loopback without keys, a warning is given.
         port: 0 for any that is free.
-        data_dir: Where the event log lies, and what the worker makes of it, as far as they are files.
+        data_dir: Where the log of what was served lies, and event log and state, as far as they are files.
         redis: Server that keeps what the worker makes instead, see ``penchant.serve.backends.opened``.
         kafka: Brokers that keep the event log instead.
         follow: Run a near-line worker, too; not needed where ``work`` runs somewhere.
@@ -68,12 +69,12 @@ def serve(
     folder, shelf = release_at(place), Shelf(place) if Shelf.at(place) else None
     with stage(f"Loading {folder}"):
         release = load_release(folder)
-    with opened(data_dir, redis=redis, kafka=kafka) as (log, store):
+    with opened(data_dir, redis=redis, kafka=kafka) as (log, store), closing(SqliteServedLog(Path(data_dir) / SERVED_NAME)) as served:
         # One history at a time is too little work to share among cores; requests share them instead.
         torch.set_num_threads(1)
         # A thread that comes back from a matrix product waits this long for one that runs Python: the default is 5 ms each time.
         sys.setswitchinterval(_TURN)
-        app = create_app(release, log=log, store=store, settings=settings, follow=follow, shelf=shelf)
+        app = create_app(release, log=log, store=store, settings=settings, follow=follow, shelf=shelf, served=served)
         settle()
         if not loopback(host) and (settings is None or settings.keys is None):
             note(f"WARNING: {host} can be reached from other machines, and everybody may read and delete users' data: pass --keys FILE")

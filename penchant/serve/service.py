@@ -31,10 +31,12 @@ from penchant.serve.directives import Directives
 from penchant.serve.directory import Directory
 from penchant.serve.erasure import Eraser
 from penchant.serve.events import EventLog, UserEvents
+from penchant.serve.experiments.hub import Experiments
 from penchant.serve.holders import holders_of
 from penchant.serve.live_rules import LiveRules
 from penchant.serve.near_line import NearLine
 from penchant.serve.present import Together, Trending
+from penchant.serve.served import ServedLog
 from penchant.serve.state import LiveState
 from penchant.serve.stock import Stock, StockOf
 from penchant.serve.stored_events import StoredEvents
@@ -71,6 +73,8 @@ class Backend:
         stock: What is out of stock.
         directives: What users ask for; None where there is no store.
         rules: That lists follow; None: those of the release.
+        served: Keeps what was served; None where nobody does.
+        experiments: Who sees what; None where there is no store.
     """
 
     log: EventLog
@@ -83,9 +87,11 @@ class Backend:
     stock: Stock
     directives: Directives | None
     rules: LiveRules | None
+    served: ServedLog | None
+    experiments: Experiments | None
 
     @classmethod
-    def of(cls, log: EventLog, store: StateStore | None, settings: ServeSettings | None = None) -> Self:
+    def of(cls, log: EventLog, store: StateStore | None, settings: ServeSettings | None = None, served: ServedLog | None = None) -> Self:
         """A log that finds the events of a user is asked for them, so that one counts at once; else the store is.
 
         Raises:
@@ -105,7 +111,8 @@ class Backend:
         rules = None if settings.rules is None else LiveRules(settings.rules)
         if rules is not None:
             rules.observe(metrics.registry)
-        return cls(log, events, store, near_line, choices, metrics, settings, Stock(store), directives, rules)
+        experiments = None if store is None else Experiments(store, events, served, choices)
+        return cls(log, events, store, near_line, choices, metrics, settings, Stock(store), directives, rules, served, experiments)
 
     def works(self) -> bool:
         """Whether this process does what follows from the log, and not only workers elsewhere."""
@@ -149,7 +156,7 @@ class Service:
         calls = AtOnce({**release.models, **live, **instead}, most=settings.batch, wait_seconds=settings.batch_wait_ms / 1e3)
         eraser = None
         if backend.store is not None and backend.choices is not None:
-            holders = holders_of(backend.log, backend.store, backend.choices, state)
+            holders = holders_of(backend.log, backend.store, backend.choices, state, backend.served, backend.experiments)
             eraser = Eraser(backend.log, backend.store, backend.choices, holders)
         service = cls(
             release=release,

@@ -13,6 +13,7 @@ import time
 import zlib
 from collections.abc import Callable, Sequence
 from dataclasses import asdict
+from math import inf
 from pathlib import Path
 from typing import Any
 
@@ -106,15 +107,20 @@ class SqliteServedLog:
         query = f"SELECT {_COLUMNS} FROM served WHERE user_id = ? ORDER BY at, request_id"
         return [_served(*row) for row in self._file.ask(query, user_id)]
 
-    def forget(self, user_id: str) -> int:
-        """Delete all answers to one user; how many there were.
+    def users(self, after: str = "", limit: int = 1000) -> list[str]:
+        """At most ``limit`` users with answers, in the order of their ids, those after one."""
+        rows = self._file.ask("SELECT DISTINCT user_id FROM served WHERE user_id > ? ORDER BY user_id LIMIT ?", after, limit)
+        return [user_id for (user_id,) in rows]
+
+    def forget(self, user_id: str, before: float = inf) -> int:
+        """Delete all answers to one user, or those before a time; how many there were.
 
         Raises:
             StorageError: The disk refused; none of them was deleted.
         """
         self.flush()
         with self._file.transaction() as connection:
-            return connection.execute("DELETE FROM served WHERE user_id = ?", (user_id,)).rowcount
+            return connection.execute("DELETE FROM served WHERE user_id = ? AND at < ?", (user_id, before)).rowcount
 
     @property
     def file(self) -> SqliteFile:

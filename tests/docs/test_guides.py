@@ -241,10 +241,8 @@ def test_http_api(shop: tuple[Path, list[Outcome]], tmp_path: Path) -> None:
         wrong = client.post("/v1/recommend", json={"k": 0}).json()
         assert set(wrong["error"]) == {"value", "rule", "remedy"}
         assert wrong == json.loads(next(block.text for block in blocks(API) if block.title == "422"))
-        told_routes = {
-            (found[1], found[2])
-            for found in re.finditer(r"^\| `(GET|POST|DELETE) (/v1/[^`]*)` \|", API.read_text(encoding="utf-8"), re.MULTILINE)
-        }
+        rows = re.finditer(r"^\| `(GET|POST|DELETE) (/v1/[^`]*)` \|", API.read_text(encoding="utf-8"), re.MULTILINE)
+        told_routes = {(found[1], found[2]) for found in rows}
         routes = {(method.upper(), path) for path, methods in client.get("/openapi.json").json()["paths"].items() for method in methods}
         assert told_routes == routes
     log.close()

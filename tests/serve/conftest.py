@@ -30,6 +30,7 @@ from penchant.models.sequence.sasrec import SASRec, SASRecSettings
 from penchant.pipeline.release import Release, ReleaseSettings, load_release, write_release
 from penchant.serve.app import create_app
 from penchant.serve.sqlite_log import SqliteEventLog
+from penchant.serve.sqlite_served import SqliteServedLog
 from penchant.serve.sqlite_store import SqliteStateStore
 from penchant.train.loop import Trainer
 from penchant.train.settings import TrainSettings
@@ -145,10 +146,11 @@ def shared(tiny_release: Release, tmp_path_factory: pytest.TempPathFactory) -> I
     """One application for the tests of a file that do not mind each other."""
     folder = tmp_path_factory.mktemp("shared")
     log, store = SqliteEventLog(folder / "events.sqlite"), SqliteStateStore(folder / "state.sqlite")
-    with TestClient(create_app(tiny_release, log=log, store=store), raise_server_exceptions=False) as client:
+    served = SqliteServedLog(folder / "served.sqlite")
+    with TestClient(create_app(tiny_release, log=log, store=store, served=served), raise_server_exceptions=False) as client:
         yield client
-    log.close()
-    store.close()
+    for part in (served, log, store):
+        part.close()
 
 
 @pytest.fixture
@@ -170,7 +172,8 @@ def server_url(tiny_release: Release, tmp_path_factory: pytest.TempPathFactory) 
     """A real server on a free port of this machine."""
     folder = tmp_path_factory.mktemp("data")
     log, store = SqliteEventLog(folder / "events.sqlite"), SqliteStateStore(folder / "state.sqlite")
-    with served(create_app(tiny_release, log=log, store=store)) as url:
+    answers = SqliteServedLog(folder / "served.sqlite")
+    with served(create_app(tiny_release, log=log, store=store, served=answers, follow=False)) as url:
         yield url
-    log.close()
-    store.close()
+    for part in (answers, log, store):
+        part.close()

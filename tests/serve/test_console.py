@@ -36,7 +36,53 @@ pytestmark = [
     pytest.mark.skipif(not CHROMIUM.exists(), reason=f"{CHROMIUM} is not installed"),
 ]
 
+from penchant.serve.experiments.answers import ResultOut  # noqa: E402
+
 expect.set_options(timeout=15_000)  # milliseconds; a busy machine is not a fault of the page
+
+
+def told_interval(units: int) -> dict[str, float | int]:
+    return {"estimate": 0.05, "low": 0.05 - 40 / units, "high": 0.05 + 40 / units, "p": 0.01, "units": units}
+
+
+TOLD = ResultOut.model_validate(
+    {
+        "experiment": {
+            "name": "told",
+            "state": "running",
+            "started": 1_790_000_000.0,
+            "ended": None,
+            "why": None,
+            "experiment": {
+                "name": "told",
+                "arms": [{"name": "as-is", "share": 0.5}, {"name": "changed", "share": 0.5, "weights": {"ease": 2.0}}],
+                "metrics": [{"name": "clicks", "events": ["click"]}],
+            },
+        },
+        "verdict": "better",
+        "meaning": "changed is better than as-is by clicks.",
+        "arms": [
+            {"name": name, "share": 0.5, "users": 500, "counted": 490, "lists": 2_000, "metrics": {"clicks": 0.3}, "off_policy": None}
+            for name in ("as-is", "changed")
+        ],
+        "sample_ratio": 1.0,
+        "alarm": False,
+        "comparisons": [
+            {
+                "arm": "changed",
+                "metric": "clicks",
+                "difference": told_interval(1_000),
+                "adjusted": told_interval(1_000),
+                "correlation": 0.5,
+                "relative": 0.2,
+                "looks": [{"at": 1_790_000_000.0 + units, "interval": told_interval(units)} for units in range(100, 1_001, 100)],
+            }
+        ],
+        "preference": None,
+        "guardrails": [{"arm": "changed", "metric": "milliseconds", "margin": 5.0, "difference": told_interval(1_000), "state": "holds"}],
+        "shadows": [{"arm": "s", "lists": 4, "dropped": 0, "failed": 0, "overlap": 0.5, "correlation": None, "milliseconds": 3.0}],
+    }
+).model_dump(mode="json")
 
 Open = Callable[..., Page]
 
@@ -343,6 +389,7 @@ def test_every_view_is_readable_and_fits(
         "item": (f"#/item/{first}", "dialog .details"),
         "codes": ("#/codes", ".branch"),
         "report": ("#/report", "table"),
+        "experiments": ("#/experiments", ".try"),
         "search": (f"#/search/{word}", ".card"),
     }
     for name, (where, ready) in views.items():
@@ -470,3 +517,43 @@ def test_the_first_load_is_small_and_asks_nobody_else(open_page: Open, home: str
     )
     assert [name for name, _ in entries if not name.startswith(home)] == []
     assert sum(size for _, size in entries) < 60_000
+
+
+def test_an_experiment_is_started_read_and_stopped_by_keyboard(open_page: Open, home: str, shoot: Callable[[Page, str], None]) -> None:
+    page = open_page("#/experiments")
+    expect(page.get_by_role("heading", level=1)).to_have_text("Experiments")
+    name = f"more-ease-{os.getpid()}"
+    page.get_by_label("Name").fill(name)
+    page.get_by_label("Generator").select_option("ease")
+    page.get_by_label("Percent of users").fill("30")
+    page.get_by_label("Within").select_option("60")
+    with page.expect_request("**/v1/experiments") as asked:
+        page.get_by_role("button", name="Start").press("Enter")
+    assert sent(asked.value)["arms"] == [{"name": "as-is", "share": 0.7}, {"name": "changed", "share": 0.3, "weights": {"ease": 2}}]
+    expect(page).to_have_url(re.compile(f"#/experiments/{name}$"))
+    expect(page.locator(".report .lead")).to_contain_text("So far: no difference shown yet")
+    expect(page.get_by_role("table", name="Arms")).to_contain_text("changed")
+    shoot(page, "09-experiment")
+    page.get_by_role("button", name="Stop").press("Enter")
+    expect(page.locator(".report .lead")).to_contain_text("Ended")
+    page.get_by_role("link", name="All experiments").press("Enter")
+    expect(page.get_by_role("table")).to_contain_text(name)
+    page.get_by_label("Name").fill(name)
+    answer = page.request.post(home + "v1/experiments", data={"name": name})
+    assert answer.status == 422
+
+
+@pytest.mark.parametrize(("size", "theme"), [(DESKTOP, "light"), (PHONE, "dark")])
+def test_the_result_of_an_experiment_is_readable(
+    open_page: Open, home: str, shoot: Callable[[Page, str], None], size: dict[str, int], theme: str
+) -> None:
+    """Numbers that would take a thousand users, in the shape of the service's own description."""
+    page = open_page("#/experiments", size=size, theme=theme)
+    page.route("**/v1/experiments/told", lambda route: route.fulfill(json=TOLD))
+    page.goto(home + "#/experiments/told")
+    figure = page.locator(".over-time")
+    expect(figure).to_contain_text("0.0500 now, between 0.0100 and 0.0900")
+    assert figure.locator("polyline").evaluate("line => line.points.numberOfItems") == len(TOLD["comparisons"][0]["looks"])
+    expect(page.get_by_role("table", name="Guardrails")).to_contain_text("holds")
+    assert page.evaluate(AUDIT, {"phone": size is PHONE}) == []
+    shoot(page, f"10-result-{size['width']}-{theme}")

@@ -7,6 +7,7 @@ import shutil
 import sqlite3
 import time
 from collections.abc import Iterator
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote
@@ -22,6 +23,7 @@ from penchant.serve.app import create_app
 from penchant.serve.choices import Choices
 from penchant.serve.erasure import Eraser
 from penchant.serve.events import Erased, LiveEvent
+from penchant.serve.experiments.hub import Experiments
 from penchant.serve.holders import Answers, DeadLetters, FileLog, States
 from penchant.serve.kafka_log import KafkaEventLog
 from penchant.serve.redis_store import RedisStateStore
@@ -41,8 +43,14 @@ LONG = "someone-whose-id-occurs-nowhere-else"
 
 
 @pytest.fixture
-def client(tiny_release: Release, log: SqliteEventLog, store: SqliteStateStore) -> Iterator[TestClient]:
-    with TestClient(create_app(tiny_release, log=log, store=store), raise_server_exceptions=False) as client:
+def answers(tmp_path: Path) -> Iterator[SqliteServedLog]:
+    with closing(SqliteServedLog(tmp_path / "served.sqlite")) as answers:
+        yield answers
+
+
+@pytest.fixture
+def client(tiny_release: Release, log: SqliteEventLog, store: SqliteStateStore, answers: SqliteServedLog) -> Iterator[TestClient]:
+    with TestClient(create_app(tiny_release, log=log, store=store, served=answers), raise_server_exceptions=False) as client:
         yield client
 
 
@@ -116,6 +124,55 @@ def test_the_stored_vector_of_whoever_was_forgotten_is_made_of_what_came_after(
     assert UserVector.from_bytes(stored.value).events == 1
 
 
+TRIED = {
+    "name": "half",
+    "arms": [{"name": "as-is", "share": 0.5}, {"name": "changed", "share": 0.5, "weights": {"ease": 2.0}}],
+    "metrics": [{"name": "likes", "events": ["like"], "window_seconds": 1}],
+}
+
+
+def experiments_of(client: TestClient) -> Experiments:
+    return client.app.state.current.service.backend.experiments  # type: ignore[attr-defined]
+
+
+def test_whoever_is_forgotten_is_counted_by_no_experiment(client: TestClient, answers: SqliteServedLog) -> None:
+    assert client.post("/v1/experiments", json=TRIED).status_code == 201
+    found = experiments_of(client)
+    found.settle_seconds = 0.0
+    for user in ("u1", "u17"):
+        listed(client, user)
+    assert sum(arm["users"] for arm in client.get("/v1/experiments/half").json()["arms"]) == 2
+    deleted = client.delete("/v1/users/u1").json()["deleted"]
+    assert (deleted["log of answers"], deleted["results of experiments"]) == (1, 1)
+    assert [one.user_id for one in answers.since(0)] == ["u17"]
+    assert sum(arm["users"] for arm in client.get("/v1/experiments/half").json()["arms"]) == 1
+
+
+def test_whom_another_server_was_asked_to_forget_is_forgotten_here(
+    client: TestClient, answers: SqliteServedLog, store: SqliteStateStore
+) -> None:
+    assert client.post("/v1/experiments", json=TRIED).status_code == 201
+    found = experiments_of(client)
+    found.settle_seconds = 0.0
+    for user in ("u1", "u17"):
+        listed(client, user)
+    client.get("/v1/experiments/half")
+    Choices(store, clock=lambda: time.time() + 1).forget("u1", {})
+    assert (found.holds("u1"), found.holds("u17")) == (1, 1)
+    found.sweep()
+    assert (found.holds("u1"), found.holds("u17")) == (0, 1)
+    assert answers.users() == ["u17"]
+
+
+def test_no_list_of_whoever_opted_out_is_kept_as_theirs(client: TestClient, answers: SqliteServedLog) -> None:
+    assert client.post("/v1/experiments", json=TRIED).status_code == 201
+    assert client.post("/v1/users/u1/consent", json={"personalised": False}).status_code == 200
+    listed(client, "u1")
+    answers.flush()
+    (one,) = answers.since(0)
+    assert (one.user_id, dict(one.arms)) == (None, {})
+
+
 @pytest.mark.parametrize("user", ["u1", LONG, "a/b", "ünï", "x" * 512])
 def test_whoever_is_forgotten_is_a_stranger(
     client: TestClient, log: SqliteEventLog, store: SqliteStateStore, tiny_release: Release, user: str
@@ -132,11 +189,19 @@ def test_whoever_is_forgotten_is_a_stranger(
     assert receipt["found"] == dict.fromkeys(receipt["deleted"], 0)
     assert receipt["deleted"]["state store"] in (1, 2, 3), "the state, and as it may be a vector and a place in the queue for one"
     others_deleted = {name: count for name, count in receipt["deleted"].items() if name != "state store"}
-    assert others_deleted == {"event log": 3, "dead letters": 0, "release": released, "memory": 1}
+    assert others_deleted == {
+        "event log": 3,
+        "log of answers": 1,
+        "results of experiments": 0,
+        "dead letters": 0,
+        "release": released,
+        "memory": 1,
+    }
     assert (receipt["traces"], len(receipt["kept"])) == (0, int(released > 0))
     assert client.get(f"/v1/receipts/{receipt['receipt']}").json() == receipt
     assert user not in json.dumps(receipt)
 
+    assert client.get(f"{address}/export").json()["held"] == {name: [] for name in receipt["deleted"]}
     fresh = client.get(address).json()
     assert fresh == {**client.get("/v1/users/stranger").json(), "user_id": user}
     assert listed(client, user) == listed(client, "stranger")
@@ -145,7 +210,6 @@ def test_whoever_is_forgotten_is_a_stranger(
         return [one["user_id"] for one in client.get("/v1/users", params={"search": user[:200], "limit": 100}).json()["users"]]
 
     assert user not in found()
-    assert client.get(f"{address}/export").json()["held"] == {name: [] for name in receipt["deleted"]}
     assert client.get("/v1/users/u17").json() == others
 
     send(client, user, "i5")
@@ -164,7 +228,16 @@ def test_no_byte_of_the_id_stays_in_any_file(client: TestClient, log: SqliteEven
     files = [path for path in tmp_path.iterdir() if path.is_file()]
     assert any(LONG.encode() in path.read_bytes() for path in files)
     receipt = client.delete(f"/v1/users/{LONG}").json()
-    assert receipt["deleted"] == {"event log": 60, "state store": 1, "dead letters": 1, "release": 0, "memory": 0}
+    expected = {
+        "event log": 60,
+        "log of answers": 0,
+        "results of experiments": 0,
+        "state store": 1,
+        "dead letters": 1,
+        "release": 0,
+        "memory": 0,
+    }
+    assert receipt["deleted"] == expected
     assert [path.name for path in tmp_path.iterdir() if path.is_file() and LONG.encode() in path.read_bytes()] == []
     assert sum(isinstance(one, LiveEvent) for one in read_all(log)) == 60
 

@@ -121,6 +121,14 @@ export const codes = (prefix, signal) => ask(`v1/codes?prefix=${encodeURICompone
 export const beam = ({ user, width }, signal) =>
   ask(`v1/beam?width=${width}${user === null ? "" : `&user_id=${encodeURIComponent(user)}`}`, { signal });
 
+export const experiments = (signal) => ask("v1/experiments", { signal });
+
+export const experiment = (name, signal) => ask(`v1/experiments/${encodeURIComponent(name)}`, { signal });
+
+export const startExperiment = (experiment) => ask("v1/experiments", { body: experiment });
+
+export const stopExperiment = (name) => ask(`v1/experiments/${encodeURIComponent(name)}`, { method: "DELETE" });
+
 export const report = (signal) => ask("v1/report", { signal });
 
 /** An address that shows a figure of the report: a picture in the page sends no key, so with one it is fetched first. */

@@ -14,6 +14,7 @@ const VIEWS = {
   recommend: { title: "For you", open: async () => recommend },
   search: { title: "Search", open: async () => (await import("./views/search.js")).mount },
   codes: { title: "Semantic IDs", open: async () => (await import("./views/codes.js")).mount },
+  experiments: { title: "Experiments", open: async () => (await import("./views/experiments.js")).mount },
   report: { title: "Report", open: async () => (await import("./views/report.js")).mount },
 };
 

@@ -1,6 +1,6 @@
-// Views by the address's hash: #/recommend, #/search/QUERY, #/codes/12,7, #/report, #/item/ID.
+// Views by the address's hash: #/recommend, #/search/QUERY, #/codes/12,7, #/report, #/experiments/NAME, #/item/ID.
 
-const NAMES = new Set(["recommend", "search", "codes", "report", "item"]);
+const NAMES = new Set(["recommend", "search", "codes", "report", "experiments", "item"]);
 const HOME = "#/recommend";
 
 /** @returns {{name: string, arg: string, hash: string}} what the hash asks for; anything unknown is the first view */
@@ -18,6 +18,7 @@ export function parse(hash) {
 
 export const itemHash = (id) => `#/item/${encodeURIComponent(id)}`;
 export const codesHash = (prefix) => (prefix.length ? `#/codes/${prefix.join(",")}` : "#/codes");
+export const experimentHash = (name) => `#/experiments/${encodeURIComponent(name)}`;
 export const searchHash = (query) => `#/search/${encodeURIComponent(query)}`;
 
 export function go(hash) {

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import numpy as np
 
@@ -13,10 +13,13 @@ from penchant.pipeline.recommender import Recommendation, Suggestion
 from penchant.pipeline.steering import Steering
 from penchant.serve.answers import Candidate, Cause, Found, Parts, RecommendOut, SearchOut, Stage, Suggested, Trace, Why
 from penchant.serve.cards import Cards
+from penchant.serve.experiments.assignment import NOTHING, Assigned
+from penchant.serve.experiments.lists import Listed, listed
 from penchant.serve.refusals import refusals
 from penchant.serve.requests import PastEvent, RecommendIn, SearchIn
 from penchant.serve.routes.base import router
 from penchant.serve.routes.steering import standing, steering_of
+from penchant.serve.served import Served
 from penchant.serve.service import Arrived, Held, RequestId, Service
 from penchant.serve.state import Past, Person
 
@@ -32,19 +35,28 @@ def recommend(asked: RecommendIn, service: Held, request_id: RequestId, arrived:
     user_id = None if person is None else person.user_id  # who opted out is nobody to rules and steering, too
     steering, unheard = _steering(asked, user_id, service, now)
     read = time.perf_counter()
-    allowed = asked.deadline_ms or service.backend.settings.deadline_ms
-    found = service.recommender.recommend(
-        history=None if person is None else person.history,
-        k=wanted(asked, len(service.release.space.catalog)),
-        model=asked.model,
-        exclude_seen=asked.exclude_seen,
-        hidden=np.concatenate([np.array(() if person is None else person.hidden, np.int32), service.stock.codes()]),
-        steering=steering,
-        user_id=user_id,
-        now=now,
-        seed=request_id,
-        seconds=None if allowed is None else max(allowed / 1e3 - (read - arrived), 0.0),
-    )
+    k, way = wanted(asked, len(service.release.space.catalog)), _way(asked, service, person)
+    hidden = np.concatenate([np.array(() if person is None else person.hidden, np.int32), service.stock.codes()])
+
+    def made(way: Assigned, *, late: bool = False) -> Recommendation:
+        allowed = None if late else asked.deadline_ms or way.deadline_ms or service.backend.settings.deadline_ms
+        return service.recommender.recommend(
+            history=None if person is None else person.history,
+            k=k,
+            model=asked.model or way.model,
+            exclude_seen=asked.exclude_seen,
+            hidden=hidden,
+            explain=not late,
+            weights=way.weights,
+            steering=steering,
+            user_id=user_id,
+            now=now,
+            seed=request_id,
+            seconds=None if allowed is None else max(allowed / 1e3 - (time.perf_counter() - arrived), 0.0),
+        )
+
+    made_list = listed(way, made, request_id)
+    found = made_list.found
     missing = [*unread, *unheard, *found.missing]
     service.metrics.rungs.labels(found.rung).inc()
     for part in missing:
@@ -55,6 +67,8 @@ def recommend(asked: RecommendIn, service: Held, request_id: RequestId, arrived:
     items = _suggested(found.suggestions, service.cards)
     ended = time.perf_counter()
     stages = {name: spent for name, spent in found.milliseconds.items() if name != "total"}
+    _besides(way, made, found, service)
+    _record(user_id, service, request_id, made_list, way, (ended - arrived) * 1e3)
     return RecommendOut(
         request_id=request_id,
         release=service.release.id,
@@ -64,6 +78,7 @@ def recommend(asked: RecommendIn, service: Held, request_id: RequestId, arrived:
         rules=found.rules,
         ignored_events=found.ignored,
         rung=found.rung,
+        experiments=dict(way.arms),
         parts=Parts(used=list(found.used), missing=missing),
         milliseconds={
             "waiting": (started - arrived) * 1e3,
@@ -119,6 +134,44 @@ def _trace(found: Recommendation, cards: Cards) -> Trace:
 def wanted(asked: RecommendIn, num_items: int) -> int:
     """The length of the list. Only a length that was asked for can be too large for the catalogue."""
     return asked.k if "k" in asked.model_fields_set else min(asked.k, num_items)
+
+
+def _way(asked: RecommendIn, service: Service, person: Person | None) -> Assigned:
+    """How experiments want the list; whoever asks for one model is in none."""
+    if service.backend.experiments is None or person is None or asked.model is not None:
+        return NOTHING
+    return service.backend.experiments.assigned(person.user_id, person.known, service.recommender.models)
+
+
+def _besides(way: Assigned, made: Callable[..., Recommendation], found: Recommendation, service: Service) -> None:
+    """Have the lists made that nobody sees."""
+    if service.backend.experiments is None:
+        return
+    shown = [one.item for one in found.suggestions]
+    for name, arm in way.shadows:
+        service.backend.experiments.shadows.offer(
+            name, arm.name, lambda arm=arm: [one.item for one in made(way.under(arm), late=True).suggestions], shown
+        )
+
+
+def _record(user_id: str | None, service: Service, request_id: str, made: Listed, way: Assigned, milliseconds: float) -> None:
+    """Keep what was served; of whom opted out not to whom."""
+    if service.backend.served is None:
+        return
+    service.backend.served.append(
+        Served(
+            request_id=request_id,
+            at=time.time(),
+            user_id=user_id,
+            release=service.release.id,
+            rung=made.found.rung,
+            items=tuple(one.item_id for one in made.found.suggestions),
+            propensities=tuple(one.propensity for one in made.found.suggestions),
+            arms=way.arms,
+            milliseconds=milliseconds,
+            replay={"teams": {way.draft.name: made.teams}} if way.draft is not None else {},
+        )
+    )
 
 
 def _person(asked: RecommendIn, service: Service) -> tuple[Person | None, list[str]]:

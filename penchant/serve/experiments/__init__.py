@@ -1,0 +1,1 @@
+"""Experiments: who sees what, what came of it, and what that allows to say."""

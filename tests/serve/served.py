@@ -1,0 +1,31 @@
+"""A log of what was served that keeps it in memory, for tests."""
+
+from __future__ import annotations
+
+import threading
+
+from penchant.serve.served import Served
+
+
+class MemoryServedLog:
+    """See ``penchant.serve.served.ServedLog``."""
+
+    def __init__(self) -> None:
+        self._rows: list[Served] = []
+        self._lock = threading.Lock()
+
+    def append(self, served: Served) -> None:
+        with self._lock:
+            self._rows.append(served)
+
+    def flush(self) -> None:
+        """Nothing waits."""
+
+    def get(self, request_id: str) -> Served | None:
+        with self._lock:
+            return next((one for one in reversed(self._rows) if one.request_id == request_id), None)
+
+    def since(self, at: float, limit: int = 1000, after: str = "") -> list[Served]:
+        with self._lock:
+            rows = sorted(self._rows, key=lambda one: (one.at, one.request_id))
+        return [one for one in rows if (one.at, one.request_id) > (at, after)][:limit]
