@@ -8,7 +8,7 @@ import typer
 from rich.console import Console
 
 from penchant import __version__
-from penchant.cli import claims, data, drill, experiments, items, jobs, keys, plan, rebuild, release, rules, serving, users
+from penchant.cli import claims, data, drill, experiments, items, jobs, keys, plan, rebuild, release, replay, rules, serving, users
 from penchant.core.errors import PenchantError
 
 app = typer.Typer(
@@ -28,6 +28,7 @@ app.add_typer(rules.app, name="rules", help="What lists may look like.")
 app.add_typer(keys.app, name="keys", help="API keys: add, list, rotate, revoke.")
 app.add_typer(users.app, name="user", help="A user's data: export it, or forget the user.")
 app.command("atlas")(claims.atlas)
+app.command("replay")(replay.replay)
 app.command("train")(jobs.train)
 app.command("evaluate")(jobs.evaluate)
 app.command("rebuild")(rebuild.rebuild_release)

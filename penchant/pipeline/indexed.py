@@ -5,7 +5,7 @@ Letters: B rows, k places, N items.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 
 import numpy as np
 import torch
@@ -13,11 +13,22 @@ import torch
 from penchant.contracts import TopK
 from penchant.data.histories import Histories
 from penchant.models.retrieval.content import ContentNeighbours
+from penchant.pipeline.lane import Generator
 from penchant.ranking import check_request
-from penchant.search.approximate import ItemIndex
+from penchant.search.approximate import ItemIndex, IVFPQIndex
 
 #: From how many items on an index is worth its making and its misses.
 LARGE = 50_000
+
+
+def indexed(models: Mapping[str, Generator]) -> dict[str, Generator]:
+    """Generators that take the places of some models where the catalogue is large, by name; the same ones each time."""
+    content = models.get(ContentNeighbours.KIND)
+    if not isinstance(content, ContentNeighbours) or content.num_items <= LARGE:
+        return {}
+    index = IVFPQIndex()
+    index.add(content.vectors.numpy()[1:])
+    return {ContentNeighbours.KIND: IndexedContent(content, index)}
 
 
 class IndexedContent:

@@ -91,6 +91,7 @@ class Recommendation:
         rules: Version of the rules that were applied.
         ranked: All candidates after filters and changes of scores, before selection; None where one model was asked for.
         ignored: Events of the history that steering left out.
+        kept_out: bool[N + 1], items that must not be shown; None where one model was asked for.
     """
 
     suggestions: tuple[Suggestion, ...]
@@ -105,6 +106,7 @@ class Recommendation:
     rules: str = ""
     ranked: Candidates | None = None
     ignored: int = 0
+    kept_out: np.ndarray | None = None
 
 
 class Recommender:
@@ -233,6 +235,7 @@ class Recommender:
             policy.version,
             None if made.chosen is None else made.chosen.ranked,
             whole.num_events - row.num_events,
+            made.kept_out,
         )
 
     def _by_model(self, model: str, asked: Asked, out: _Out, clock: _Clock) -> _Made:
@@ -260,8 +263,9 @@ class Recommender:
         clock.stage("generate")
         merged = merge(answered.lists, weights)
         wishes = [Leaning(self.goods, taste) for taste in steering.tastes]
-        chosen = policy.choose(asked, merged.items, merged.scores, out.mask(), wishes)
-        return _Made(rung, answered, chosen.shown.items, chosen.shown.scores, _sources(merged, chosen), merged, chosen)
+        mask = out.mask()
+        chosen = policy.choose(asked, merged.items, merged.scores, mask, wishes)
+        return _Made(rung, answered, chosen.shown.items, chosen.shown.scores, _sources(merged, chosen), merged, chosen, mask)
 
     def _suggestions(self, made: _Made, why: Sequence[Reason]) -> tuple[Suggestion, ...]:
         count, chosen = len(made.items), made.chosen
@@ -365,6 +369,7 @@ class _Made:
     sources: Sequence[Sequence[str]]
     merged: Merged | None = None
     chosen: Chosen | None = None
+    kept_out: np.ndarray | None = None
 
 
 class _Clock:

@@ -37,6 +37,7 @@ from penchant.serve.routes import (
     probes,
     recommend,
     releases,
+    replays,
     report,
     steering,
     trends,
@@ -116,7 +117,22 @@ def create_app(
     add_handlers(app)
     ring = None if backend.settings.keys is None else KeyRing(backend.settings.keys)
     described = [] if ring is None else [Depends(HTTPBearer(auto_error=False))]  # for OpenAPI; it is the guard that looks
-    for part in (recommend, events, steering, privacy, users, policy, trends, catalogue, beam, report, releases, experiments, probes):
+    for part in (
+        recommend,
+        events,
+        steering,
+        privacy,
+        users,
+        policy,
+        trends,
+        catalogue,
+        beam,
+        report,
+        releases,
+        experiments,
+        replays,
+        probes,
+    ):
         app.include_router(part.routes, dependencies=described)
     console = Console()
 

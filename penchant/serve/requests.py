@@ -180,6 +180,13 @@ class SearchIn(_Request):
 Why = Annotated[str, StringConstraints(max_length=512), Field(description="Kept with the move.")]
 
 
+class ReplayIn(_Request):
+    """By what an answer is made again."""
+
+    release: Id | None = Field(default=None, description="Another one of the shelf: its name, or how name or id begin. Null: the same.")
+    rules: Literal["then", "now"] = Field(default="then", description="Those of then, or those that hold now.")
+
+
 class RollbackIn(_Request):
     """Back to the release that was live before."""
 

@@ -21,7 +21,7 @@ class Served:
         propensities: The probability with which each stood at its place.
         arms: Arm of each experiment that the user was in.
         milliseconds: From the request's arrival to its answer.
-        replay: What else made the list.
+        replay: What else made the list, as JSON values.
     """
 
     request_id: str
@@ -41,6 +41,18 @@ class ServedLog(Protocol):
 
     def append(self, served: Served) -> None:
         """Keep an answer, soon: it is never waited for."""
+        ...
+
+    def keep(self, content: str) -> str:
+        """Keep, soon, what many answers share, as long as any of them; its name."""
+        ...
+
+    def kept(self, name: str) -> str:
+        """What lies under a name.
+
+        Raises:
+            UnknownIdError: Nothing does.
+        """
         ...
 
     def flush(self) -> None:

@@ -14,14 +14,12 @@ from penchant.core.errors import require
 from penchant.core.settings import Settings
 from penchant.data.histories import Histories
 from penchant.items.item_space import TEXT
-from penchant.models.retrieval.content import ContentNeighbours
 from penchant.pipeline.calls import AtOnce
-from penchant.pipeline.indexed import LARGE, IndexedContent
+from penchant.pipeline.indexed import indexed
 from penchant.pipeline.lane import Generator
 from penchant.pipeline.recommender import Recommender
 from penchant.pipeline.release import STORED, Release
 from penchant.pipeline.steering import Steering, Taste
-from penchant.search.approximate import IVFPQIndex
 from penchant.search.hybrid import HybridSearch
 from penchant.search.vector import VectorIndex
 from penchant.serve.by_vector import ByVector
@@ -147,12 +145,7 @@ class Service:
             live = {"together": Together(backend.store, catalog), "trending": Trending(backend.store, catalog)}
             how = {"metrics": backend.metrics.vectors, "works": backend.works}
             by_vector = live[STORED] = ByVector.of(release, backend.store, state, backend.near_line.tiers, **how)
-        instead: dict[str, Generator] = {}
-        content = release.models.get(ContentNeighbours.KIND)
-        if isinstance(content, ContentNeighbours) and content.num_items > LARGE:
-            index = IVFPQIndex()
-            index.add(content.vectors.numpy()[1:])
-            instead["content"] = IndexedContent(content, index)
+        instead = indexed(release.models)
         calls = AtOnce({**release.models, **live, **instead}, most=settings.batch, wait_seconds=settings.batch_wait_ms / 1e3)
         eraser = None
         if backend.store is not None and backend.choices is not None:

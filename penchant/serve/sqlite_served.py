@@ -6,18 +6,19 @@ never an event. Where the disk does not keep up, answers are dropped and counted
 
 from __future__ import annotations
 
+import hashlib
 import json
 import queue
 import threading
 import time
 import zlib
 from collections.abc import Callable, Sequence
-from dataclasses import asdict
+from dataclasses import asdict, dataclass
 from math import inf
 from pathlib import Path
 from typing import Any
 
-from penchant.core.errors import StorageError, require
+from penchant.core.errors import StorageError, UnknownIdError, require
 from penchant.serve.served import Served
 from penchant.serve.sqlite_file import Kind, SqliteFile
 
@@ -25,6 +26,7 @@ _SCHEMA = """
 CREATE TABLE IF NOT EXISTS served (request_id TEXT PRIMARY KEY, at REAL NOT NULL, user_id TEXT, answer BLOB NOT NULL) WITHOUT ROWID;
 CREATE INDEX IF NOT EXISTS served_by_time ON served (at, request_id);
 CREATE INDEX IF NOT EXISTS served_to_user ON served (user_id) WHERE user_id IS NOT NULL;
+CREATE TABLE IF NOT EXISTS kept (name TEXT PRIMARY KEY, at REAL NOT NULL, content BLOB NOT NULL) WITHOUT ROWID;
 """
 _KIND = Kind(
     "log of answers",
@@ -41,8 +43,19 @@ _GATHER = 0.2  # seconds that answers wait for others: a sync costs the same for
 _PAUSE = 1.0  # seconds after the disk refused
 _PATIENCE, _LOOK = 5.0, 0.01  # seconds
 _CLEAR = 600.0  # seconds between two looks for what is too old
+_AGAIN = 86_400.0  # seconds after which what answers share is noted once more as in use
+_KEEP = "INSERT INTO kept VALUES (?, ?, ?) ON CONFLICT (name) DO UPDATE SET at = excluded.at"
 
 Row = tuple[str, float, str | None, bytes]
+
+
+@dataclass(frozen=True, slots=True)
+class _Kept:
+    """What answers share."""
+
+    name: str
+    at: float
+    content: str
 
 
 class SqliteServedLog:
@@ -67,17 +80,29 @@ class SqliteServedLog:
     ) -> None:
         self._file = SqliteFile(path, _KIND)
         self._keep, self._clock = keep_seconds, clock
-        self._waiting: queue.Queue[Served] = queue.Queue(most_waiting)
+        self._waiting: queue.Queue[Served | _Kept] = queue.Queue(most_waiting)
+        self._noted: dict[str, float] = {}  # what answers share, and when that was written
         self._ended, self.dropped = threading.Event(), 0
         self._thread = threading.Thread(target=self._run, name="log of answers", daemon=True)
         self._thread.start()
 
     def append(self, served: Served) -> None:
         """See ``ServedLog``. The newer of two answers of one request id stays."""
-        try:
-            self._waiting.put_nowait(served)
-        except queue.Full:
-            self.dropped += 1
+        self._put(served)
+
+    def keep(self, content: str) -> str:
+        """See ``ServedLog``. Written the first time on a day."""
+        name, now = hashlib.sha256(content.encode()).hexdigest()[:32], self._clock()
+        if now - self._noted.get(name, -inf) > _AGAIN:
+            self._noted[name] = now
+            self._put(_Kept(name, now, content))
+        return name
+
+    def kept(self, name: str) -> str:
+        """See ``ServedLog``."""
+        rows = self._file.ask("SELECT content FROM kept WHERE name = ?", name)
+        require(len(rows) == 1, f"{name!r}", "nothing is kept under this name", "ask for a newer answer", UnknownIdError)
+        return zlib.decompress(rows[0][0]).decode()
 
     def flush(self) -> None:
         """See ``ServedLog``.
@@ -133,19 +158,31 @@ class SqliteServedLog:
         self._thread.join()
         self._file.close()
 
+    def _put(self, one: Served | _Kept) -> None:
+        try:
+            self._waiting.put_nowait(one)
+        except queue.Full:
+            self._drop([one])
+
+    def _drop(self, taken: Sequence[Served | _Kept]) -> None:
+        self.dropped += sum(isinstance(one, Served) for one in taken)
+        for one in taken:
+            if isinstance(one, _Kept):
+                self._noted.pop(one.name, None)  # the next answer tries again
+
     def _run(self) -> None:
         cleared = float("-inf")
         while not (self._ended.is_set() and self._waiting.empty()):
             taken = self._taken()
-            if taken and not self._written(list(map(_row, taken))):
-                self.dropped += len(taken)
+            if taken and not self._written(taken):
+                self._drop(taken)
             for _ in taken:
                 self._waiting.task_done()
             if time.monotonic() - cleared > _CLEAR:
                 cleared = time.monotonic()
                 self._clear()
 
-    def _taken(self) -> list[Served]:
+    def _taken(self) -> list[Served | _Kept]:
         try:
             taken = [self._waiting.get(timeout=_GATHER)]
         except queue.Empty:
@@ -155,10 +192,13 @@ class SqliteServedLog:
             taken.append(self._waiting.get_nowait())
         return taken
 
-    def _written(self, rows: Sequence[Row]) -> bool:
+    def _written(self, taken: Sequence[Served | _Kept]) -> bool:
+        rows = [_row(one) for one in taken if isinstance(one, Served)]
+        kept = [(one.name, one.at, zlib.compress(one.content.encode())) for one in taken if isinstance(one, _Kept)]
         while True:
             try:
                 with self._file.transaction() as connection:
+                    connection.executemany(_KEEP, kept)
                     connection.executemany(_INSERT, rows)
                 return True
             except StorageError:  # requests go on; what does not fit into memory meanwhile is dropped
@@ -169,6 +209,7 @@ class SqliteServedLog:
         try:
             with self._file.transaction() as connection:
                 connection.execute("DELETE FROM served WHERE at < ?", (self._clock() - self._keep,))
+                connection.execute("DELETE FROM kept WHERE at < ?", (self._clock() - self._keep - 2 * _AGAIN,))
         except StorageError:
             return  # next time
 

@@ -3,15 +3,11 @@
 from __future__ import annotations
 
 import json
-import socket
-import threading
-import time
 from collections.abc import Iterator
 from contextlib import closing
 from pathlib import Path
 
 import pytest
-import uvicorn
 from typer.testing import CliRunner
 
 from penchant.cli.main import app
@@ -22,6 +18,7 @@ from penchant.serve.sqlite_log import SqliteEventLog
 from penchant.serve.sqlite_served import SqliteServedLog
 from penchant.serve.sqlite_store import SqliteStateStore
 from tests.serve.conftest import make_release
+from tests.servers import served
 
 run = CliRunner().invoke
 TRIED = {
@@ -43,18 +40,10 @@ def server(release: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[
     with (
         closing(SqliteEventLog(folder / "events.sqlite")) as log,
         closing(SqliteStateStore(folder / "state.sqlite")) as store,
-        closing(SqliteServedLog(folder / "served.sqlite")) as served,
-        socket.create_server(("127.0.0.1", 0)) as listener,
+        closing(SqliteServedLog(folder / "served.sqlite")) as answers,
+        served(create_app(load_release(release), log=log, store=store, served=answers)) as url,
     ):
-        application = create_app(load_release(release), log=log, store=store, served=served)
-        running = uvicorn.Server(uvicorn.Config(application, log_level="warning"))
-        thread = threading.Thread(target=running.run, kwargs={"sockets": [listener]}, daemon=True)
-        thread.start()
-        while not running.started:
-            time.sleep(0.01)
-        yield f"http://127.0.0.1:{listener.getsockname()[1]}"
-        running.should_exit = True
-        thread.join(10)
+        yield url
 
 
 def said(*words: str) -> str:

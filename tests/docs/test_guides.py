@@ -36,6 +36,7 @@ from penchant.pipeline.release import load_release
 from penchant.pipeline.shelf import Shelf
 from penchant.serve.app import create_app
 from penchant.serve.sqlite_log import SqliteEventLog
+from penchant.serve.sqlite_served import SqliteServedLog
 from penchant.serve.sqlite_store import SqliteStateStore
 from penchant.train.settings import TrainSettings
 from tests.serve.test_swap import renamed
@@ -221,16 +222,18 @@ def test_quick_start(page: Path, movies: Path) -> None:
 def test_http_api(shop: tuple[Path, list[Outcome]], tmp_path: Path) -> None:
     """The requests of the page are answered as it says, field by field; what an answer holds beyond is not its concern."""
     log, store = SqliteEventLog(tmp_path / "events.sqlite"), SqliteStateStore(tmp_path / "state.sqlite")
+    answers = SqliteServedLog(tmp_path / "served.sqlite")
     release, shelf, pairs = shop[0] / "runs" / "my-shop" / "release", Shelf(tmp_path / "shelf"), []
     for folder in (renamed(release, tmp_path / "before", "my-shop, before"), release):
         shelf.promote(shelf.add(folder))
-    with TestClient(create_app(load_release(shelf.live_path()), log=log, store=store, shelf=shelf)) as client:
+    with TestClient(create_app(load_release(shelf.live_path()), log=log, store=store, shelf=shelf, served=answers)) as client:
         answer = None
         for block in (block for block in blocks(API) if block.language == "json"):
             told = json.loads(block.text)
             method, _, address = block.title.partition(" ")
             if method == "POST":
-                answer = client.post(address, json=told)
+                last = "" if answer is None else answer.json().get("request_id", "")
+                answer = client.post(address.replace("5d3da5e98b8b42469eaca03299a36519", last), json=told)
             elif method == "DELETE":
                 pairs.append((block, told, client.delete(address)))
             elif method == "GET":
@@ -245,8 +248,8 @@ def test_http_api(shop: tuple[Path, list[Outcome]], tmp_path: Path) -> None:
         told_routes = {(found[1], found[2]) for found in rows}
         routes = {(method.upper(), path) for path, methods in client.get("/openapi.json").json()["paths"].items() for method in methods}
         assert told_routes == routes
-    log.close()
-    store.close()
+    for part in (answers, log, store):
+        part.close()
     assert len(pairs) >= 7
     for block, told, answer in pairs:
         assert answer.status_code < 400, f"{block.place}: {answer.text}"

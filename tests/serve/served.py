@@ -12,11 +12,19 @@ class MemoryServedLog:
 
     def __init__(self) -> None:
         self._rows: list[Served] = []
+        self._kept: dict[str, str] = {}
         self._lock = threading.Lock()
 
     def append(self, served: Served) -> None:
         with self._lock:
             self._rows.append(served)
+
+    def keep(self, content: str) -> str:
+        self._kept[str(hash(content))] = content
+        return str(hash(content))
+
+    def kept(self, name: str) -> str:
+        return self._kept[name]
 
     def flush(self) -> None:
         """Nothing waits."""

@@ -63,6 +63,8 @@ ROUTES = [
     ("POST", "/v1/experiments"),
     ("GET", "/v1/experiments/{name}"),
     ("DELETE", "/v1/experiments/{name}"),
+    ("GET", "/v1/answers/{request_id}"),
+    ("POST", "/v1/answers/{request_id}/replay"),
 ]
 
 

@@ -170,6 +170,11 @@ class Rules(Written):
         return {"rules": [{"rule": one.rule, **one.model_dump(mode="json", exclude_defaults=True)} for one in self.rules]}
 
     @cached_property
+    def text(self) -> str:
+        """As JSON, with all that is the default."""
+        return self.model_dump_json()
+
+    @cached_property
     def version(self) -> str:
         """Hash of what they say; layout and comments of the file change nothing."""
         told = json.dumps(self.model_dump(mode="json"), sort_keys=True)

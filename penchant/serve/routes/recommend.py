@@ -9,6 +9,8 @@ import numpy as np
 
 from penchant.core.errors import ArtifactError, StorageError
 from penchant.data.catalog import Catalog
+from penchant.data.histories import Histories
+from penchant.pipeline.given import Given
 from penchant.pipeline.recommender import Recommendation, Suggestion
 from penchant.pipeline.steering import Steering
 from penchant.serve.answers import Candidate, Cause, Found, Parts, RecommendOut, SearchOut, Stage, Suggested, Trace, Why
@@ -16,6 +18,7 @@ from penchant.serve.cards import Cards
 from penchant.serve.experiments.assignment import NOTHING, Assigned
 from penchant.serve.experiments.lists import Listed, listed
 from penchant.serve.refusals import refusals
+from penchant.serve.replays import record
 from penchant.serve.requests import PastEvent, RecommendIn, SearchIn
 from penchant.serve.routes.base import router
 from penchant.serve.routes.steering import standing, steering_of
@@ -24,6 +27,7 @@ from penchant.serve.service import Arrived, Held, RequestId, Service
 from penchant.serve.state import Past, Person
 
 routes = router("lists")
+_NOTHING = Histories.of([[]])
 
 
 @routes.post("/recommend", responses=refusals(404))
@@ -35,23 +39,34 @@ def recommend(asked: RecommendIn, service: Held, request_id: RequestId, arrived:
     user_id = None if person is None else person.user_id  # who opted out is nobody to rules and steering, too
     steering, unheard = _steering(asked, user_id, service, now)
     read = time.perf_counter()
-    k, way = wanted(asked, len(service.release.space.catalog)), _way(asked, service, person)
-    hidden = np.concatenate([np.array(() if person is None else person.hidden, np.int32), service.stock.codes()])
+    way = _way(asked, service, person)
+    given = Given(
+        history=_NOTHING if person is None else person.history,
+        k=wanted(asked, len(service.release.space.catalog)),
+        exclude_seen=asked.exclude_seen,
+        hidden=np.array(() if person is None else person.hidden, np.int32),
+        out=service.stock.codes(),
+        steering=steering,
+        user_id=user_id,
+        now=now,
+        seed=request_id,
+        rules=service.recommender.policy.rules,
+    )
 
     def made(way: Assigned, *, late: bool = False) -> Recommendation:
         allowed = None if late else asked.deadline_ms or way.deadline_ms or service.backend.settings.deadline_ms
         return service.recommender.recommend(
-            history=None if person is None else person.history,
-            k=k,
+            history=given.history,
+            k=given.k,
             model=asked.model or way.model,
-            exclude_seen=asked.exclude_seen,
-            hidden=hidden,
+            exclude_seen=given.exclude_seen,
+            hidden=given.kept_out,
             explain=not late,
             weights=way.weights,
-            steering=steering,
-            user_id=user_id,
-            now=now,
-            seed=request_id,
+            steering=given.steering,
+            user_id=given.user_id,
+            now=given.now,
+            seed=given.seed,
             seconds=None if allowed is None else max(allowed / 1e3 - (time.perf_counter() - arrived), 0.0),
         )
 
@@ -68,7 +83,7 @@ def recommend(asked: RecommendIn, service: Held, request_id: RequestId, arrived:
     ended = time.perf_counter()
     stages = {name: spent for name, spent in found.milliseconds.items() if name != "total"}
     _besides(way, made, found, service)
-    _record(user_id, service, request_id, made_list, way, (ended - arrived) * 1e3)
+    _record(given, service, made_list, way, (ended - arrived) * 1e3)
     return RecommendOut(
         request_id=request_id,
         release=service.release.id,
@@ -154,22 +169,24 @@ def _besides(way: Assigned, made: Callable[..., Recommendation], found: Recommen
         )
 
 
-def _record(user_id: str | None, service: Service, request_id: str, made: Listed, way: Assigned, milliseconds: float) -> None:
-    """Keep what was served; of whom opted out not to whom."""
-    if service.backend.served is None:
+def _record(given: Given, service: Service, made: Listed, way: Assigned, milliseconds: float) -> None:
+    """Keep what was served, and what made it; of whom opted out not to whom."""
+    log = service.backend.served
+    if log is None:
         return
-    service.backend.served.append(
+    same_rules = made.found.rules == given.rules.version  # they may have changed meanwhile: such a list is not made again
+    log.append(
         Served(
-            request_id=request_id,
+            request_id=given.seed,
             at=time.time(),
-            user_id=user_id,
+            user_id=given.user_id,
             release=service.release.id,
             rung=made.found.rung,
             items=tuple(one.item_id for one in made.found.suggestions),
             propensities=tuple(one.propensity for one in made.found.suggestions),
             arms=way.arms,
             milliseconds=milliseconds,
-            replay={"teams": {way.draft.name: made.teams}} if way.draft is not None else {},
+            replay=record(log, service.release, given, made, way.draft) if same_rules else {},
         )
     )
 
