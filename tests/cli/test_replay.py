@@ -29,9 +29,13 @@ def test_a_list_is_made_again_from_files(tmp_path: Path) -> None:
     shelf, state = Shelf(tmp_path / "shelf"), tmp_path / "state"
     shelf.promote(shelf.add(first))
     other = renamed(first, tmp_path / "other", "tiny anew")
-    with opened(state) as (log, store), closing(SqliteServedLog(state / SERVED_NAME)) as served:
-        with TestClient(create_app(load_release(shelf.live_path()), log=log, store=store, served=served)) as client:
-            answer = client.post("/v1/recommend", json={"user_id": "u1", "k": 5}).json()
+    loaded = load_release(shelf.live_path())
+    with (
+        opened(state) as (log, store),
+        closing(SqliteServedLog(state / SERVED_NAME)) as served,
+        TestClient(create_app(loaded, log=log, store=store, served=served)) as client,
+    ):
+        answer = client.post("/v1/recommend", json={"user_id": "u1", "k": 5}).json()
 
     def replay(*more: str, request_id: str = answer["request_id"]) -> str:
         place = ["--release", str(shelf.folder), "--state", str(state)]
