@@ -85,6 +85,10 @@ def serve_release(
     redis: RedisOption = None,
     kafka: KafkaOption = None,
     follow: Annotated[bool, typer.Option("--follow/--no-follow", help="Run a near-line worker in the server, too.")] = True,
+    dear_cores: Annotated[
+        float | None,
+        typer.Option("--dear-cores", min=0, help="Of lists with a deadline: cores for generation and reasons. Default: 0.3 of all."),
+    ] = None,
     deadline_ms: Annotated[float, typer.Option("--deadline-ms", min=0, help="That a list may take; 0: as long as it takes.")] = 0.0,
     most_running: Annotated[int, typer.Option("--most-running", min=1, help="Requests under way; more are refused with 503.")] = 128,
     batch: Annotated[int, typer.Option("--batch", min=1, help="Requests that one model call answers, at most.")] = 32,
@@ -107,6 +111,7 @@ def serve_release(
     """
     settings = ServeSettings(
         deadline_ms=deadline_ms or None,
+        dear_cores=dear_cores,
         most_running=most_running,
         batch=batch,
         rules=rules,

@@ -52,6 +52,10 @@ class Calls(Protocol):
         """Seconds that it takes at present, at most nine times of ten; 0 where nobody knows."""
         ...
 
+    def cost(self, name: str) -> float:
+        """Processor seconds that a row takes at present; 0 where nobody knows."""
+        ...
+
 
 class OneByOne:
     """In the caller's thread, whatever the time. What fails is missing.
@@ -76,6 +80,10 @@ class OneByOne:
         return answered
 
     def expected(self, name: str) -> float:
+        """Nobody measures."""
+        return 0.0
+
+    def cost(self, name: str) -> float:
         """Nobody measures."""
         return 0.0
 
@@ -120,6 +128,10 @@ class AtOnce:
     def expected(self, name: str) -> float:
         """See ``Calls``."""
         return self.lanes[name].pace.expected()
+
+    def cost(self, name: str) -> float:
+        """See ``Calls``."""
+        return self.lanes[name].cost
 
     def close(self) -> None:
         """End all lanes."""

@@ -20,7 +20,7 @@ from penchant.core.errors import require
 from penchant.data.histories import Histories
 from penchant.data.stacking import stacked
 from penchant.pipeline.breaker import Breaker
-from penchant.pipeline.pace import Pace
+from penchant.pipeline.pace import Pace, smoothed
 
 
 class Generator(Protocol):
@@ -59,6 +59,10 @@ class Lane:
         wait_seconds: How long the first of a batch waits for others; 0 for not at all.
         waiting: Requests that may wait; more are refused at once, as they would come too late.
         breaker: Opened by failures, and by requests that were given up while nothing was answered.
+
+    Attributes:
+        batches: Calls that were answered.
+        cost: Processor seconds that a row takes at present.
     """
 
     def __init__(
@@ -69,6 +73,7 @@ class Lane:
         self.generator, self.most, self.wait_seconds = generator, most, wait_seconds
         self.breaker, self.pace = breaker or Breaker(), Pace()
         self.batches = 0
+        self.cost = 0.0
         self._waiting: queue.Queue[Asked | None] = queue.Queue(waiting)
         self._thread: threading.Thread | None = None
         self._lock = threading.Lock()
@@ -136,6 +141,7 @@ class Lane:
 
     def _answer(self, batch: list[Asked]) -> None:
         """One call for all; where it fails each gets its own, so that no row suffers from another."""
+        began = time.thread_time()
         try:
             found = self.generator.recommend(
                 stacked([asked.row for asked in batch]),
@@ -153,6 +159,7 @@ class Lane:
             return
         self.breaker.succeeded()
         self.batches += 1
+        self.cost = smoothed(self.cost, (time.thread_time() - began) / len(batch))
         self._answered = now = time.perf_counter()
         for place, asked in enumerate(batch):
             self.pace.took(now - asked.since)

@@ -7,7 +7,13 @@ import time
 from collections import deque
 from collections.abc import Callable
 
+_FOLLOWS = 0.1  # share of a new sample in a running mean
 _LEAST = 8  # samples that a high quantile means something of
+
+
+def smoothed(before: float, now: float) -> float:
+    """A running mean that follows within some ten samples; the first one counts in full."""
+    return now if before == 0 else before + _FOLLOWS * (now - before)
 
 
 class Pace:

@@ -14,10 +14,11 @@ from penchant.core.errors import PenchantError, require
 from penchant.data.catalog import Catalog
 from penchant.data.dataset import history_of
 from penchant.data.histories import Histories
+from penchant.pipeline.budget import Budget
 from penchant.pipeline.calls import FAILED, LATE, Answered, Calls, OneByOne
 from penchant.pipeline.lane import Generator
 from penchant.pipeline.merge import Merged, merge
-from penchant.pipeline.pace import Pace
+from penchant.pipeline.pace import Pace, smoothed
 from penchant.pipeline.policy import Chosen, Policy, PolicySettings
 from penchant.pipeline.reasons import Explainer, Reason, reasons
 from penchant.pipeline.rules.asked import Asked
@@ -65,15 +66,17 @@ class Rung:
     Attributes:
         name: As the answer tells it.
         generators: That are merged, with their weights.
+        dear: Whether a network runs for it, which can be left out where time is short.
     """
 
     name: str
     generators: Mapping[str, float]
+    dear: bool = False
 
     def weighted(self, factors: Mapping[str, float]) -> Rung:
         """The same with the weights times ``factors``, without generators whose factor is 0."""
         weights = {name: weight * factors.get(name, 1.0) for name, weight in self.generators.items()}
-        return Rung(self.name, {name: weight for name, weight in weights.items() if weight > 0})
+        return Rung(self.name, {name: weight for name, weight in weights.items() if weight > 0}, self.dear)
 
 
 @dataclass(frozen=True)
@@ -124,6 +127,7 @@ class Recommender:
         blocked: Codes of items that must not be shown to anybody.
         calls: How generators are called; one by one by default.
         goods: The catalogue as rules see it; by default nobody knows what is alike or popular.
+        budget: Processor time for dear rungs and for reasons, of lists that have a deadline; None: as much as they take.
     """
 
     def __init__(
@@ -139,6 +143,7 @@ class Recommender:
         blocked: Collection[int] = (),
         calls: Calls | None = None,
         goods: Goods | None = None,
+        budget: Budget | None = None,
     ) -> None:
         named = {name for rung in rungs for name in rung.generators} | set(newcomers) | {last}
         unknown = sorted(named - set(models))
@@ -151,7 +156,9 @@ class Recommender:
         self.blocked = tuple(sorted(blocked))
         self._blocked = np.array(self.blocked, np.int32)
         self.calls = calls or OneByOne(self.models)
+        self.budget = budget
         self._rest, self._reasons = Pace(), Pace()  # of all but the generators; of the reasons
+        self._reasons_cost = 0.0  # processor seconds
 
     def use(self, rules: Rules) -> None:
         """Apply these rules from the next list on.
@@ -312,23 +319,30 @@ class Recommender:
             require(0 <= factor < math.inf, f"weights[{name!r}]={factor}", "a factor is 0 or more", "pass 0 to leave a generator out")
 
     def _in_time(self, rungs: Sequence[Rung], seconds: float | None) -> Rung:
-        """The first rung whose slowest generator is expected in time; the last one if none is."""
+        """The first rung whose slowest generator is expected in time and that the budget allows; the last one if there is none."""
         if seconds is None:
             return rungs[0]
-        in_time = (rung for rung in rungs if max(map(self.calls.expected, rung.generators), default=0.0) <= seconds)
-        return next(in_time, rungs[-1])
+        for rung in rungs:
+            in_time = max(map(self.calls.expected, rung.generators), default=0.0) <= seconds
+            if in_time and (not rung.dear or self._affords(sum(map(self.calls.cost, rung.generators)))):
+                return rung
+        return rungs[-1]
+
+    def _affords(self, seconds: float) -> bool:
+        return self.budget is None or self.budget.take(seconds)
 
     def _explain(self, row: Histories, items: np.ndarray, missing: dict[str, str], left: float | None) -> list[Reason]:
-        if left is not None and left < self._reasons.expected():
+        if left is not None and (left < self._reasons.expected() or not self._affords(self._reasons_cost)):
             missing["reasons"] = LATE
             return [Reason("", "none")] * len(items)
-        started = time.perf_counter()
+        started, began = time.perf_counter(), time.thread_time()
         try:
             found = reasons(self.explainer, self.catalog, row, items)
         except (PenchantError, RuntimeError):
             missing["reasons"] = FAILED
             return [Reason("", "none")] * len(items)
         self._reasons.took(time.perf_counter() - started)
+        self._reasons_cost = smoothed(self._reasons_cost, time.thread_time() - began)
         return found
 
 

@@ -42,6 +42,7 @@ from penchant.models.retrieval.content import ContentNeighbours
 from penchant.models.retrieval.linear import LinearItemModel
 from penchant.models.retrieval.popularity import Popularity
 from penchant.models.sequence.sasrec import SASRec
+from penchant.pipeline.budget import Budget
 from penchant.pipeline.calls import Calls
 from penchant.pipeline.indexed import LARGE
 from penchant.pipeline.lane import Generator
@@ -144,7 +145,7 @@ class Release:
         all_of_them = {**self.settings.generators, **present}
         together = {TOGETHER: 1.0} if TOGETHER in self.models else {}
         dense = {"tandem-dense" if name == "tandem" else name: weight for name, weight in all_of_them.items()}
-        found = [Rung("generative", all_of_them), Rung("dense", dense)]
+        found = [Rung("generative", all_of_them, dear=True), Rung("dense", dense, dear=True)]
         if STORED in live:
             weight = self.settings.generators.get("tandem", 1.0)
             found.append(Rung(STORED, {STORED: weight, **(together or {self.settings.fallback: LIVE_WEIGHT}), **present}))
@@ -153,7 +154,12 @@ class Release:
         return [*found, Rung(self.settings.fallback, {self.settings.fallback: 1.0})]
 
     def recommender(
-        self, *, live: Mapping[str, Generator] | None = None, instead: Mapping[str, Generator] | None = None, calls: Calls | None = None
+        self,
+        *,
+        live: Mapping[str, Generator] | None = None,
+        instead: Mapping[str, Generator] | None = None,
+        calls: Calls | None = None,
+        budget: Budget | None = None,
     ) -> Recommender:
         """The composed system of this release.
 
@@ -162,6 +168,7 @@ class Release:
                 newcomers see, with ``LIVE_WEIGHT``; except ``STORED``, which has a rung of its own.
             instead: Generators that take the places of models of these names.
             calls: How generators are called, ``live`` ones too; one by one by default.
+            budget: See ``Recommender``.
         """
         models: dict[str, Generator] = {**self.models, **(live or {}), **(instead or {})}
         return Recommender(
@@ -174,6 +181,7 @@ class Release:
             policy=self.settings.policy,
             blocked=self.blocked,
             calls=calls,
+            budget=budget,
             goods=Goods(self.space.catalog, vectors=self.space.vectors[TEXT], events=self.space.events),
         )
 

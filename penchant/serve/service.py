@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,6 +15,7 @@ from penchant.core.errors import require
 from penchant.core.settings import Settings
 from penchant.data.histories import Histories
 from penchant.items.item_space import TEXT
+from penchant.pipeline.budget import Budget
 from penchant.pipeline.calls import AtOnce
 from penchant.pipeline.indexed import indexed
 from penchant.pipeline.lane import Generator
@@ -41,11 +43,16 @@ from penchant.serve.stored_events import StoredEvents
 from penchant.serve.stores import StateStore
 from penchant.serve.telemetry import Metrics
 
+_DEAR = 0.3  # of the cores: the others are for what every list needs, for events, and for whoever asks
+
 
 class ServeSettings(Settings):
     """How a server answers."""
 
     deadline_ms: float | None = Field(default=None, gt=0, description="that a list may take; None: as long as it takes")
+    dear_cores: float | None = Field(
+        default=None, ge=0, description="that generation and reasons of lists with a deadline may take; None: 0.3 of all"
+    )
     most_running: int = Field(default=128, ge=1, description="requests of the API under way; more are refused")
     batch: int = Field(default=32, ge=1, description="rows of a model call, at most")
     rules: Path | None = Field(default=None, description="file of rules, watched; None: those of the release")
@@ -156,7 +163,7 @@ class Service:
             backend=backend,
             state=state,
             by_vector=by_vector,
-            recommender=release.recommender(live=live, instead=instead, calls=calls),
+            recommender=release.recommender(live=live, instead=instead, calls=calls, budget=Budget(_dear_cores(settings))),
             calls=calls,
             search=HybridSearch(release.space, release.encoder),
             vectors=VectorIndex(release.space.vectors[TEXT]),
@@ -198,6 +205,10 @@ class Service:
         if self.by_vector is not None and self.near_line is not None:
             self.near_line.listeners = [told for told in self.near_line.listeners if told != self.by_vector.saw]
             self.by_vector.vectors.close()
+
+
+def _dear_cores(settings: ServeSettings) -> float:
+    return _DEAR * (os.cpu_count() or 1) if settings.dear_cores is None else settings.dear_cores
 
 
 async def _held(request: Request) -> AsyncIterator[Service]:  # async: called in place, not in a thread

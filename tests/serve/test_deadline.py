@@ -124,3 +124,12 @@ def test_a_trace_tells_how_the_list_came_about(client: TestClient) -> None:
         assert stage["missing"] is None
     one = ask(client, trace=True, model="ease")
     assert (one["rung"], one["trace"]["merged"], set(one["trace"]["generators"])) == ("ease", [], {"ease"})
+
+
+def test_beyond_its_processor_time_what_is_dear_is_left_out_where_there_is_a_deadline(tiny_release: Release, tmp_path: Path) -> None:
+    with with_held(tiny_release, tmp_path, ServeSettings(dear_cores=0.0)) as (client, _):
+        answers = [ask(client, deadline_ms=5_000) for _ in range(3)]
+        assert all(answer["rung"] not in ("generative", "dense") and "reasons" in answer["parts"]["missing"] for answer in answers)
+        assert all(len(answer["items"]) == 5 for answer in answers)
+        patient = ask(client)
+        assert (patient["rung"], patient["parts"]["missing"]) == ("generative", [])

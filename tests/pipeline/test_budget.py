@@ -1,0 +1,49 @@
+"""Processor time that may be spent, by a clock that the test moves."""
+
+from __future__ import annotations
+
+import pytest
+
+from penchant.core.errors import InputError
+from penchant.pipeline.budget import Budget
+
+
+class Clock:
+    now = 0.0
+
+    def __call__(self) -> float:
+        return self.now
+
+
+def test_no_more_is_spent_on_average_than_there_is() -> None:
+    clock = Clock()
+    budget = Budget(0.5, clock=clock)
+    spent = 0.0
+    for _ in range(10_000):
+        clock.now += 0.001
+        if budget.take(0.04):
+            spent += 0.04
+    assert spent == pytest.approx(0.5 * 10, rel=0.05)
+
+
+def test_what_nobody_spends_is_saved_for_a_moment_alone() -> None:
+    clock = Clock()
+    budget = Budget(1.0, clock=clock)
+    clock.now = 1_000.0
+    assert [budget.take(0.06) for _ in range(6)] == [True, True, True, True, False, False]
+
+
+def test_even_what_costs_more_than_is_saved_gets_its_turn() -> None:
+    clock = Clock()
+    budget = Budget(0.1, clock=clock)
+    assert budget.take(5.0)
+    clock.now = 49.0
+    assert not budget.take(5.0)
+    clock.now = 50.5
+    assert budget.take(5.0)
+
+
+def test_without_any_nothing_is_taken() -> None:
+    assert not Budget(0.0).take(0.0)
+    with pytest.raises(InputError, match="cores=-1"):
+        Budget(-1.0)
