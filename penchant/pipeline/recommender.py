@@ -18,6 +18,7 @@ from penchant.pipeline.budget import Budget
 from penchant.pipeline.calls import FAILED, LATE, Answered, Calls, OneByOne
 from penchant.pipeline.lane import Generator
 from penchant.pipeline.merge import Merged, merge
+from penchant.pipeline.names import names
 from penchant.pipeline.pace import Pace, smoothed
 from penchant.pipeline.policy import Chosen, Policy, PolicySettings
 from penchant.pipeline.reasons import Explainer, Reason, reasons
@@ -280,7 +281,7 @@ class Recommender:
         labels = [()] * count if chosen is None else chosen.labels
         rows = zip(
             made.items.tolist(),
-            self.catalog.items.decode(made.items),
+            names(self.catalog, made.items.tolist()),
             made.scores.tolist(),
             map(tuple, made.sources),
             why,

@@ -17,6 +17,7 @@ from penchant.contracts import TopK
 from penchant.data.catalog import Catalog
 from penchant.data.histories import Histories
 from penchant.data.newest import newest_items
+from penchant.pipeline.names import names
 from penchant.ranking import check_request
 from penchant.serve.counters import WITH, totals, trending
 from penchant.serve.stores import StateStore
@@ -83,8 +84,8 @@ class Together:
         check_request(histories, k, self.num_items, exclude)
         newest = [newest_items(histories.row(row), _NEWEST) for row in range(len(histories))]
         asked = np.unique(np.concatenate([*newest, np.zeros(0, np.int32)]))
-        names = self.catalog.items.decode(asked)
-        counts = dict(zip(asked.tolist(), totals(self.store, WITH, names, int(self._clock())), strict=True))
+        ids = names(self.catalog, asked.tolist())
+        counts = dict(zip(asked.tolist(), totals(self.store, WITH, ids, int(self._clock())), strict=True))
         return _lists([self._row(items.tolist(), counts) for items in newest], k, exclude)
 
     def _row(self, newest: list[int], counts: Mapping[int, Mapping[str, float]]) -> tuple[np.ndarray, np.ndarray]:
