@@ -6,7 +6,7 @@ Letters: E events of a history, K candidates that a generator named.
 from __future__ import annotations
 
 import base64
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any, Self
 
@@ -17,6 +17,7 @@ from penchant.core.errors import ArtifactError
 from penchant.data.histories import Histories
 from penchant.pipeline.recommender import Recommendation
 from penchant.pipeline.rules.kinds import Rules
+from penchant.pipeline.rules.outcomes import NOTHING, Outcomes
 from penchant.pipeline.steering import Steering
 
 #: Keeps bytes that many lists share, and tells a name for them.
@@ -78,6 +79,7 @@ class Given:
         now: UTC seconds.
         seed: Of what rules leave to chance.
         rules: That were applied.
+        outcomes: What was known of items that were shown.
     """
 
     history: Histories
@@ -90,18 +92,20 @@ class Given:
     now: int
     seed: str
     rules: Rules
+    outcomes: Outcomes = NOTHING
 
     @property
     def kept_out(self) -> np.ndarray:
         """int32, codes that must not be shown."""
         return np.concatenate([self.hidden, self.out])
 
-    def plain(self, keep: Keep, known: Histories) -> dict[str, Any]:
+    def plain(self, keep: Keep, known: Histories, candidates: Iterable[int] = ()) -> dict[str, Any]:
         """As JSON values.
 
         Args:
             keep: Keeps what many lists share: rules, and what is out of stock.
             known: One row that whoever reads has, too: of the history only what comes after its beginning is told.
+            candidates: Items of which outcomes may have mattered.
         """
         row = self.history
         prefix = _alike(row, known)
@@ -120,6 +124,7 @@ class Given:
             "steering": self.steering.plain(),
             "now": self.now,
             "rules": keep(self.rules.text),
+            "outcomes": [[item, *counts] for item, counts in self.outcomes.of(candidates).items()],
         }
 
     @classmethod
@@ -162,6 +167,7 @@ class Given:
                 now=int(told["now"]),
                 seed=seed,
                 rules=Rules.model_validate_json(kept(told["rules"])),
+                outcomes=Outcomes({item: (successes, failures) for item, successes, failures in told["outcomes"]}),
             )
         except (KeyError, TypeError, ValueError) as error:
             raise ArtifactError(f"answer {seed}", f"its record is damaged ({error})", "ask for another one") from error

@@ -19,7 +19,7 @@ from penchant.pipeline.rules.asked import Asked, When
 from penchant.pipeline.rules.candidates import BROUGHT, FILLS, Candidates
 from penchant.pipeline.rules.changes import Boosted, Change, Fresh
 from penchant.pipeline.rules.diversity import dpp_order, mmr_order
-from penchant.pipeline.rules.exploration import Explorer, Nothing, Outcomes
+from penchant.pipeline.rules.exploration import Explorer
 from penchant.pipeline.rules.filters import Barred, Filters
 from penchant.pipeline.rules.goods import Goods
 from penchant.pipeline.rules.kinds import Boost, Diversity, Exclude, Explore, Freshness, Quota, Rules, Spacing
@@ -78,13 +78,12 @@ class Policy:
     Args:
         rules: As written.
         goods: N items.
-        outcomes: What Thompson's exploration goes by; by default nothing is known.
 
     Raises:
         InputError: A rule names a column that the catalogue does not have, or asks what is alike where there are no vectors.
     """
 
-    def __init__(self, rules: Rules, goods: Goods, outcomes: Outcomes | None = None) -> None:
+    def __init__(self, rules: Rules, goods: Goods) -> None:
         self.rules, self.goods = rules, goods
         self._filters = Filters(goods, [rule for rule in rules.rules if isinstance(rule, Exclude)])
         self._changes: list[tuple[When, Change]] = []
@@ -105,7 +104,7 @@ class Policy:
                 require(goods.vectors is not None, "rule: diversity", "nobody knows which items are alike", "give it vectors")
                 self._diversity.append((When(goods, rule), rule))
             elif isinstance(rule, Explore):
-                self._explorers.append(Explorer(goods, rule, outcomes or Nothing()))
+                self._explorers.append(Explorer(goods, rule))
 
     @property
     def version(self) -> str:

@@ -27,6 +27,7 @@ from penchant.pipeline.rules.candidates import BROUGHT, Candidates
 from penchant.pipeline.rules.filters import TOLD, Barred
 from penchant.pipeline.rules.goods import Goods
 from penchant.pipeline.rules.kinds import Rules
+from penchant.pipeline.rules.outcomes import NOTHING, Outcomes
 from penchant.pipeline.steering import Leaning, Steering
 from penchant.ranking import check_k
 
@@ -185,6 +186,7 @@ class Recommender:
         user_id: str | None = None,
         now: int | None = None,
         seed: str = "",
+        outcomes: Outcomes = NOTHING,
     ) -> Recommendation:
         """Recommend for any history, of people never seen in training too.
 
@@ -203,6 +205,7 @@ class Recommender:
             user_id: Whose list it is, for rules that are for some people only.
             now: UTC seconds, for rules that hold at some time only; by default the clock's.
             seed: Of what rules leave to chance: the same one gives the same list.
+            outcomes: What came of items that were shown, for Thompson's exploration.
 
         Raises:
             UnknownIdError: An event names an item that is not in the catalogue.
@@ -214,7 +217,7 @@ class Recommender:
         self._check(model, factors)
         whole = history if history is not None else history_of(self.catalog, events or [])
         row = steering.edited(whole)
-        asked = Asked(row, k, int(time.time()) if now is None else now, user_id, seed)
+        asked = Asked(row, k, int(time.time()) if now is None else now, user_id, seed, outcomes)
         kept_out = np.concatenate([np.asarray(hidden, np.int32), self._blocked])
         out = _Out(row.items if exclude_seen else row.items[:0], kept_out, policy.barred(asked))
         clock.stage("state")

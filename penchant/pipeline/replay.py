@@ -23,6 +23,7 @@ from penchant.pipeline.indexed import indexed
 from penchant.pipeline.lane import Generator
 from penchant.pipeline.recommender import Recommendation
 from penchant.pipeline.release import Release
+from penchant.pipeline.rules.outcomes import Outcomes
 
 SAME, ROUNDED, OTHER, RECORDED, GONE = "the same", "the same but for rounding", "another list", "as recorded", "not there"
 _ROUNDING = 1e-4  # relative, of scores in single precision that were summed in another order
@@ -71,6 +72,7 @@ def remade(release: Release, given: Given, way: Way, *, explain: bool = False) -
         user_id=given.user_id,
         now=given.now,
         seed=given.seed,
+        outcomes=given.outcomes,
     )
     if way.model is not None:
         calls.compare(way.model, found.lists[way.model])
@@ -89,7 +91,12 @@ def carried(given: Given, way: Way, old: Catalog, new: Catalog) -> tuple[Given, 
     hidden, out = table[given.hidden], table[given.out]
     unknown = int((items == 0).sum() + (hidden == 0).sum())
     lists = {name: _compact(TopK(table[found.items], found.scores)) for name, found in way.lists.items()}
-    return replace(given, history=history, hidden=hidden[hidden > 0], out=out[out > 0]), replace(way, lists=lists), unknown
+    outcomes = Outcomes({int(table[item]): counts for item, counts in given.outcomes.of(range(1, len(table))).items()})
+    return (
+        replace(given, history=history, hidden=hidden[hidden > 0], out=out[out > 0], outcomes=outcomes),
+        replace(way, lists=lists),
+        unknown,
+    )
 
 
 class Recorded:

@@ -8,7 +8,6 @@ from typing import Self
 
 from penchant.core.errors import InputError
 from penchant.pipeline.policy import Policy
-from penchant.pipeline.rules.exploration import Outcomes
 from penchant.pipeline.rules.file import Problem, Refused, check_rules
 from penchant.pipeline.rules.goods import Goods
 from penchant.pipeline.rules.kinds import AnyRule, Rules
@@ -42,14 +41,14 @@ class RulesFile:
         except Refused as refused:
             raise refused.problems[0].error(path.name, len(refused.problems) - 1) from None
 
-    def policy(self, goods: Goods, outcomes: Outcomes | None = None) -> Policy:
+    def policy(self, goods: Goods) -> Policy:
         """The rules over a catalogue.
 
         Raises:
             SettingsError: A rule does not fit it; the message names the line.
         """
         try:
-            return Policy(self.rules, goods, outcomes)
+            return Policy(self.rules, goods)
         except InputError:
             for rule, line in zip(self.rules.rules, self.lines, strict=True):
                 try:

@@ -91,7 +91,11 @@ def create_app(
             backend.rules.start()
         if backend.experiments is not None:
             backend.experiments.start(lambda: current.service.state)
+        if backend.tallies is not None:
+            backend.tallies.start()
         yield
+        if backend.tallies is not None:
+            await to_thread.run_sync(backend.tallies.stop)
         if backend.experiments is not None:
             await to_thread.run_sync(backend.experiments.stop)
         if backend.rules is not None:

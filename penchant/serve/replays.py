@@ -56,7 +56,7 @@ def record(log: ServedLog, release: Release, given: Given, made: Listed, draft: 
         draft: The experiment that interleaves; None: nobody does.
     """
     return {
-        "given": given.plain(log.keep, _known(release, given.user_id)),
+        "given": given.plain(log.keep, _known(release, given.user_id), _ranked(made)),
         "ways": [Way.of(found, way.weights).plain() for way, found in made.made],
         "scores": [one.score for one in made.found.suggestions],
         "draft": None if draft is None else draft.key,
@@ -120,6 +120,11 @@ def _as_served(found: Recommendation, served: Served) -> Recommendation:
         return found
     gone = [Suggestion(0, item, 0.0, (), Reason("", "none")) for item in served.items]
     return replace(found, suggestions=tuple(places.get(one.item_id, one) for one in gone))
+
+
+def _ranked(made: Listed) -> list[int]:
+    """All that chance could have shown."""
+    return [item for _, found in made.made if found.ranked is not None for item in found.ranked.items.tolist()]
 
 
 def _known(release: Release, user_id: str | None) -> Histories:

@@ -41,6 +41,7 @@ from penchant.serve.state import LiveState
 from penchant.serve.stock import Stock, StockOf
 from penchant.serve.stored_events import StoredEvents
 from penchant.serve.stores import StateStore
+from penchant.serve.tallies import OutcomesOf, Tallies, by_success
 from penchant.serve.telemetry import Metrics
 
 _DEAR = 0.3  # of the cores: the others are for what every list needs, for events, and for whoever asks
@@ -80,6 +81,7 @@ class Backend:
         rules: That lists follow; None: those of the release.
         served: Keeps what was served; None where nobody does.
         experiments: Who sees what; None where there is no store.
+        tallies: What came of items that were shown; None where nobody keeps what was served.
     """
 
     log: EventLog
@@ -94,6 +96,7 @@ class Backend:
     rules: LiveRules | None
     served: ServedLog | None
     experiments: Experiments | None
+    tallies: Tallies | None
 
     @classmethod
     def of(cls, log: EventLog, store: StateStore | None, settings: ServeSettings | None = None, served: ServedLog | None = None) -> Self:
@@ -117,7 +120,11 @@ class Backend:
         if rules is not None:
             rules.observe(metrics.registry)
         experiments = None if store is None else Experiments(store, events, served, choices)
-        return cls(log, events, store, near_line, choices, metrics, settings, Stock(store), directives, rules, served, experiments)
+        tallies = None
+        if rules is not None and served is not None:
+            tallies = Tallies(served, events, lambda: by_success(rules.file.rules))
+        stock = Stock(store)
+        return cls(log, events, store, near_line, choices, metrics, settings, stock, directives, rules, served, experiments, tallies)
 
     def works(self) -> bool:
         """Whether this process does what follows from the log, and not only workers elsewhere."""
@@ -139,6 +146,7 @@ class Service:
     cards: Cards
     directory: Directory
     stock: StockOf
+    outcomes: OutcomesOf
     eraser: Eraser | None
 
     @classmethod
@@ -170,6 +178,7 @@ class Service:
             cards=Cards(release.space),
             directory=Directory(release.users, release.histories, catalog.titles(), backend.events, backend.choices),
             stock=StockOf(backend.stock, catalog),
+            outcomes=OutcomesOf(backend.tallies, catalog),
             eraser=eraser,
         )
         if backend.rules is not None:

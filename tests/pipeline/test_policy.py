@@ -18,6 +18,7 @@ from penchant.pipeline.rules.candidates import BROUGHT, FILLS
 from penchant.pipeline.rules.filters import TOLD
 from penchant.pipeline.rules.goods import Goods
 from penchant.pipeline.rules.kinds import Rules
+from penchant.pipeline.rules.outcomes import Outcomes
 
 N = 24
 DAY = 86_400
@@ -212,13 +213,9 @@ def test_exploration_is_the_same_for_the_same_seed_and_says_what_was_drawn() -> 
 
 
 def test_thompson_goes_by_what_is_known() -> None:
-    class Known:
-        def counts(self, items: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-            good = items == 24
-            return np.where(good, 50.0, 0.0), np.where(good, 0.0, 50.0)
-
+    known = Outcomes({code: (50.0, 0.0) if code == 24 else (0.0, 50.0) for code in range(1, N + 1)})
     written = Rules.model_validate({"rules": [{"rule": "explore", "method": "thompson", "chance": 1, "where": {"events": {"most": 4}}}]})
-    found = choose(Policy(written, GOODS, Known()), k=1)
+    found = choose(Policy(written, GOODS), k=1, outcomes=known)
     assert found.shown.items.tolist() == [24] and found.propensities[0] == pytest.approx(1.0, abs=1e-3)
     blind = [choose(Policy(written, GOODS), k=1, seed=str(seed)) for seed in range(40)]
     assert {int(one.shown.items[0]) for one in blind} == {21, 22, 23, 24} and blind[0].propensities[0] == pytest.approx(0.25)

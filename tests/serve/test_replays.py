@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shutil
+import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
@@ -209,3 +210,21 @@ def test_a_record_is_small(client: TestClient, answers: SqliteServedLog) -> None
     rows = answers.file.ask("SELECT length(answer) FROM served")
     assert len(answers.file.ask("SELECT name FROM kept")) == 1
     assert max(size for (size,) in rows) < 6_000
+
+
+def test_what_was_known_of_items_then_counts(client: TestClient, answers: SqliteServedLog, tmp_path: Path) -> None:
+    """Thompson's chances follow what came of items; a list that was made before something came of them does not change by it."""
+    service = client.app.state.current.service  # type: ignore[attr-defined]
+    rules = {"rules": [{"rule": "explore", "method": "thompson", "chance": 1.0, "prior": [1, 1], "where": {"events": {"most": 100_000}}}]}
+    service.recommender.use(type(service.recommender.policy.rules).model_validate(rules))
+    tallies = service.backend.tallies
+    tallies.window, tallies._clock = 0.0, lambda: time.time() + 60
+    before = ask(client, user_id="u1")
+    for user in ("u2", "u3", "u4"):
+        ask(client, user_id=user)
+    answers.flush()
+    assert tallies.look() == 4
+    after = ask(client, user_id="u1", k=10)
+    assert {one["propensity"] for one in before["items"]} != {one["propensity"] for one in after["items"]}
+    for answer in (before, after):
+        assert again(client, answer["request_id"])["same"]

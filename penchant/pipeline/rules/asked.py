@@ -11,6 +11,7 @@ from penchant.data.histories import Histories
 from penchant.data.schema import ACTION_CODE
 from penchant.pipeline.rules.goods import Goods
 from penchant.pipeline.rules.kinds import Rule
+from penchant.pipeline.rules.outcomes import NOTHING, Outcomes
 from penchant.pipeline.rules.terms import Did
 from penchant.users.decay import DAY
 
@@ -25,6 +26,7 @@ class Asked:
         now: UTC seconds.
         user_id: Whose; None: nobody in particular.
         seed: Any text; the same one gives the same chances.
+        outcomes: What Thompson's exploration goes by.
     """
 
     history: Histories
@@ -32,6 +34,7 @@ class Asked:
     now: int
     user_id: str | None = None
     seed: str = ""
+    outcomes: Outcomes = NOTHING
 
     def random(self) -> np.random.Generator:
         """Chance of this request alone."""

@@ -10,7 +10,6 @@ Letters: E items that may be drawn, G points of the grid.
 from __future__ import annotations
 
 from functools import lru_cache
-from typing import Protocol
 
 import numpy as np
 from scipy.special import betainc
@@ -18,25 +17,10 @@ from scipy.special import betainc
 from penchant.pipeline.rules.asked import Asked, When
 from penchant.pipeline.rules.goods import Goods
 from penchant.pipeline.rules.kinds import Explore
+from penchant.pipeline.rules.outcomes import Outcomes
 from penchant.pipeline.rules.selection import Draws
 
 _GRID = 1_024  # points: rates are told apart by a thousandth
-
-
-class Outcomes(Protocol):
-    """What is known of items that were shown."""
-
-    def counts(self, items: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        """float[E] successes and float[E] failures of int32[E]."""
-        ...
-
-
-class Nothing:
-    """Nobody counts: all items are alike."""
-
-    def counts(self, items: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        """See ``Outcomes``."""
-        return np.zeros(len(items)), np.zeros(len(items))
 
 
 class Explorer:
@@ -45,11 +29,10 @@ class Explorer:
     Args:
         goods: N items.
         rule: As written.
-        outcomes: What Thompson's method goes by.
     """
 
-    def __init__(self, goods: Goods, rule: Explore, outcomes: Outcomes) -> None:
-        self.goods, self.rule, self.outcomes = goods, rule, outcomes
+    def __init__(self, goods: Goods, rule: Explore) -> None:
+        self.goods, self.rule = goods, rule
         self.when = When(goods, rule)
         self._mask = goods.mask(rule.where)
         self._items = goods.by_popularity(np.flatnonzero(self._mask).astype(np.int32))
@@ -70,13 +53,17 @@ class Explorer:
         members = self._mask[candidates]
         members &= np.cumsum(members) <= self.rule.pool
         most = asked.k if self.rule.most is None else self.rule.most
-        return Draws(members, self.rule.chance, self.rule.keep_first, most, lambda places: self.chances(candidates[places]), asked.random())
 
-    def chances(self, items: np.ndarray) -> np.ndarray:
+        def chances(places: np.ndarray) -> np.ndarray:
+            return self.chances(candidates[places], asked.outcomes)
+
+        return Draws(members, self.rule.chance, self.rule.keep_first, most, chances, asked.random())
+
+    def chances(self, items: np.ndarray, outcomes: Outcomes) -> np.ndarray:
         """float64[E], of each of int32[E] to be the one that is drawn; they sum to 1."""
         if self.rule.method == "uniform":
             return np.full(len(items), 1 / len(items))
-        successes, failures = self.outcomes.counts(items)
+        successes, failures = outcomes.counts(items)
         return chances_to_be_best(self.rule.prior[0] + successes, self.rule.prior[1] + failures)
 
 

@@ -51,6 +51,7 @@ def recommend(asked: RecommendIn, service: Held, request_id: RequestId, arrived:
         now=now,
         seed=request_id,
         rules=service.recommender.policy.rules,
+        outcomes=service.outcomes.now(),
     )
 
     def made(way: Assigned, *, late: bool = False) -> Recommendation:
@@ -67,6 +68,7 @@ def recommend(asked: RecommendIn, service: Held, request_id: RequestId, arrived:
             user_id=given.user_id,
             now=given.now,
             seed=given.seed,
+            outcomes=given.outcomes,
             seconds=None if allowed is None else max(allowed / 1e3 - (time.perf_counter() - arrived), 0.0),
         )
 
