@@ -15,6 +15,7 @@ import threading
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from math import nan
 from typing import Protocol
 
 import numpy as np
@@ -32,6 +33,7 @@ from penchant.users.vector import UserVector
 
 _log = logging.getLogger("penchant.serve")
 _PAUSE = 0.2  # seconds between two looks into the queue that others may write to
+_GATHER = 0.1  # seconds that the first who asks waits for others
 _REFUSED_PAUSE = 1.0  # seconds after a refusal of the store
 
 
@@ -95,6 +97,7 @@ class UserVectors:
         self.store, self.encoder, self.model, self.history = store, encoder, model, history
         self.metrics, self.works, self.settings, self.clock = metrics or VectorMetrics(), works, settings or VectorSettings(), clock
         self.queue, self.starts = Refreshes(store, model), starts
+        self.metrics.waiting.set_function(self._waiting)
         self._asked: dict[str, None] = {}  # in order
         self._lock = threading.Lock()
         self._wake, self._stop = threading.Event(), threading.Event()
@@ -158,9 +161,7 @@ class UserVectors:
                 with self._lock:
                     self._asked = {**dict.fromkeys(asked), **self._asked}
                 raise
-        refreshed = self._refresh() if self.works() else 0
-        self.metrics.waiting.set(self.queue.waiting())
-        return refreshed
+        return self._refresh() if self.works() else 0
 
     def run(self, stop: threading.Event) -> None:
         """Step until ``stop`` is set. Refusals of the store are waited out, and so is what nobody has thought of."""
@@ -168,6 +169,7 @@ class UserVectors:
             try:
                 if self.step() == 0:
                     self._wake.wait(_PAUSE)
+                    stop.wait(_GATHER)  # for others who ask: one call of the model and one round to the store for all of them
                     self._wake.clear()
             except Exception as error:
                 if not isinstance(error, StorageError):
@@ -180,6 +182,12 @@ class UserVectors:
         with self._lock:
             self._stop.set()
         self._wake.set()
+
+    def _waiting(self) -> float:
+        try:
+            return float(self.queue.waiting())
+        except StorageError:
+            return nan  # a scrape is answered all the same
 
     def _refresh(self) -> int:
         claims = self.queue.take(self.settings.batch)
