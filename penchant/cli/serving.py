@@ -15,8 +15,9 @@ from penchant.core.errors import InputError
 from penchant.data.histories import Histories
 from penchant.pipeline.release import Release, load_release
 from penchant.search.hybrid import HybridSearch
-from penchant.serve.server import serve, work
+from penchant.serve.server import serve
 from penchant.serve.service import ServeSettings
+from penchant.serve.work import work
 
 DEFAULT_RELEASE = Path("runs/ml-100k/release")
 StateOption = Annotated[Path | None, typer.Option("--state", help="Folder of the event log. Default: beside the release.")]

@@ -74,10 +74,7 @@ def create_app(
     """
     backend = Backend.of(log, store, settings, served)
     current = Current(Service.of(release, backend))
-    following = None if shelf is None else Following(shelf, current)
-    if backend.near_line is not None:
-        backend.near_line.know(release.space.catalog)
-
+    following = None if shelf is None else Following(shelf, current, lambda release: Service.of(release, backend))
     access = _access_log(backend)
 
     @asynccontextmanager

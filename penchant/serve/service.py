@@ -192,6 +192,7 @@ class Service:
         if by_vector is not None and backend.near_line is not None:
             backend.near_line.listeners.append(by_vector.saw)
         return service
+            backend.near_line.know(catalog)
 
     @property
     def metrics(self) -> Metrics:
