@@ -19,6 +19,7 @@ from penchant.pipeline.release import load_release
 from penchant.pipeline.shelf import Shelf, release_at
 from penchant.serve.app import create_app
 from penchant.serve.backends import SERVED_NAME, opened
+from penchant.serve.open_telemetry import Traces
 from penchant.serve.service import ServeSettings
 from penchant.serve.sqlite_served import SqliteServedLog
 from penchant.serve.swap import settle
@@ -54,19 +55,20 @@ def serve(
     Raises:
         ArtifactError: The release or the event log is damaged.
         StorageError: The event log cannot be written, or a server does not answer.
-        InputError: The address cannot be listened at.
+        InputError: The address cannot be listened at, or nothing can be sent to the one of ``settings.traces``.
     """
     require(0 <= port <= 65_535, f"port={port}", "ports are 0 to 65535", "pass another port")
     place = Path(release_folder)
     folder, shelf = release_at(place), Shelf(place) if Shelf.at(place) else None
     with stage(f"Loading {folder}"):
         release = load_release(folder)
+    traces = None if settings is None or settings.traces is None else Traces.to(settings.traces)
     with opened(data_dir, redis=redis, kafka=kafka) as (log, store), closing(SqliteServedLog(Path(data_dir) / SERVED_NAME)) as served:
         # One history at a time is too little work to share among cores; requests share them instead.
         torch.set_num_threads(1)
         # A thread that comes back from a matrix product waits this long for one that runs Python: the default is 5 ms each time.
         sys.setswitchinterval(_TURN)
-        app = create_app(release, log=log, store=store, settings=settings, follow=follow, shelf=shelf, served=served)
+        app = create_app(release, log=log, store=store, settings=settings, follow=follow, shelf=shelf, served=served, traces=traces)
         settle()
         if not loopback(host) and (settings is None or settings.keys is None):
             note(f"WARNING: {host} can be reached from other machines, and everybody may read and delete users' data: pass --keys FILE")

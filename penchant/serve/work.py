@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import signal
 import threading
+from contextlib import closing, nullcontext
 from pathlib import Path
 
 import torch
@@ -16,6 +17,7 @@ from penchant.pipeline.shelf import Shelf, release_at
 from penchant.serve.backends import opened
 from penchant.serve.head_vectors import HeadVectors
 from penchant.serve.near_line import NearLine
+from penchant.serve.open_telemetry import Traces
 from penchant.serve.state import LiveState
 from penchant.serve.stored_events import StoredEvents
 from penchant.serve.swap import Current, Following
@@ -62,6 +64,7 @@ def work(
     kafka: str | None = None,
     partitions: list[int] | None = None,
     replay: bool = False,
+    traces: str | None = None,
 ) -> None:
     """Run a near-line worker alone, until Ctrl-C or a termination signal; and refresh the vectors of users.
 
@@ -73,11 +76,12 @@ def work(
         kafka: Brokers of the log.
         partitions: Of the log that it follows; all by default.
         replay: Forget what follows from these, and read them from their beginning.
+        traces: URL of a collector of OpenTelemetry traces.
 
     Raises:
         ArtifactError: The release or a file is damaged.
         StorageError: A server does not answer, or the disk refused.
-        InputError: There is no such partition, or a part of the log is to be replayed.
+        InputError: There is no such partition, a part of the log is to be replayed, or ``traces`` is no address.
     """
     require(not (replay and partitions), f"partitions {partitions}", "all of them are replayed at once", "leave --partition out")
     place = Path(release_folder)
@@ -85,11 +89,16 @@ def work(
     with stage(f"Loading {folder}"):
         release = load_release(folder)
     torch.set_num_threads(1)  # beside servers on the same cores
-    with opened(data_dir, redis=redis, kafka=kafka) as (log, store):
+    with (
+        nullcontext() if traces is None else closing(Traces.to(traces)) as told,
+        opened(data_dir, redis=redis, kafka=kafka) as (log, store),
+    ):
         there = log.begin()
         unknown = sorted(set(partitions or ()) - set(there))
         require(not unknown, f"partitions {unknown}", f"the log has {len(there)}, from 0", "pass some of these")
         near_line = NearLine(log, store, partitions=partitions)
+        if told is not None:
+            near_line.worker.told = told.batch
         if replay:
             with stage("Forgetting what follows from the log"):
                 near_line.worker.replay()

@@ -26,6 +26,7 @@ from penchant.serve.routes.steering import standing, steering_of
 from penchant.serve.served import Served
 from penchant.serve.service import Arrived, Held, RequestId, Service
 from penchant.serve.state import Past, Person
+from penchant.serve.tracing import told
 
 routes = router("lists")
 _NOTHING = Histories.of([[]])
@@ -98,13 +99,16 @@ def recommend(asked: RecommendIn, service: Held, request_id: RequestId, arrived:
         rung=found.rung,
         experiments=dict(way.arms),
         parts=Parts(used=list(found.used), missing=missing),
-        milliseconds={
-            "waiting": (started - arrived) * 1e3,
-            "history": (read - started) * 1e3,
-            **stages,
-            "cards": (ended - ranked) * 1e3,
-            "total": (ended - arrived) * 1e3,
-        },
+        milliseconds=told(
+            {
+                "waiting": (started - arrived) * 1e3,
+                "history": (read - started) * 1e3,
+                **stages,
+                "cards": (ended - ranked) * 1e3,
+                "total": (ended - arrived) * 1e3,
+            },
+            found,
+        ),
         personalised=person is not None,
         trace=_trace(found, service.cards) if asked.trace else None,
     )
@@ -131,7 +135,9 @@ def search(asked: SearchIn, service: Held, request_id: RequestId, arrived: Arriv
         "cards": (ended - searched) * 1e3,
         "total": (ended - arrived) * 1e3,
     }
-    return SearchOut(request_id=request_id, query=asked.query, items=items, rules=out.rules, missing=list(out.missing), milliseconds=spent)
+    return SearchOut(
+        request_id=request_id, query=asked.query, items=items, rules=out.rules, missing=list(out.missing), milliseconds=told(spent)
+    )
 
 
 def _trace(found: Recommendation, cards: Cards) -> Trace:
