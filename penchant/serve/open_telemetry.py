@@ -20,7 +20,6 @@ if TYPE_CHECKING:
     from opentelemetry.context import Context
     from opentelemetry.sdk.trace import TracerProvider
 
-_SECONDS = 3.0  # that a collector has to take a batch of spans, tries included
 _PATIENCE = 5.0  # seconds for what is not sent yet when the process ends
 _PATH = "/v1/traces"  # of OTLP over HTTP
 
@@ -75,7 +74,7 @@ class Traces:
             raise InputError("traces", f"OpenTelemetry is not installed ({error})", 'pip install "penchant[otel]"') from error
         own = {SERVICE_NAME: "penchant", SERVICE_VERSION: __version__}
         provider = TracerProvider(resource=Resource(own).merge(OTELResourceDetector().detect()), shutdown_on_exit=False)
-        provider.add_span_processor(BatchSpanProcessor(OTLPSpanExporter(endpoint=_endpoint(url), timeout=_SECONDS)))
+        provider.add_span_processor(BatchSpanProcessor(OTLPSpanExporter(endpoint=_endpoint(url))))
         return cls(provider)
 
     def request(

@@ -64,7 +64,7 @@ class Batch:
 
     records: int
     dead: int
-    partitions: list[int]
+    partitions: tuple[int, ...]
     seconds: float
 
 
@@ -121,7 +121,7 @@ class Worker:
                 dead = sum(key.startswith(DEAD) for key in writes)
                 self.progress.events += len(records)
                 self.progress.dead += dead
-                self.told(Batch(len(records), dead, sorted(after), time.perf_counter() - began))
+                self.told(Batch(len(records), dead, tuple(sorted(after)), time.perf_counter() - began))
                 self.seen(done)
                 return len(records)
             self.progress.again += 1
