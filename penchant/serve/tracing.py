@@ -16,8 +16,8 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from penchant.pipeline.recommender import Recommendation
 from penchant.serve.guard import WATCH
 from penchant.serve.open_telemetry import Child, Traces
+from penchant.serve.telemetry import METHODS
 
-_METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
 _GENERATE = "generate"
 
 
@@ -79,7 +79,7 @@ class Tracing:
             raise
         finally:
             _heard.reset(token)
-            method = scope["method"] if scope["method"] in _METHODS else "_OTHER"
+            method = scope["method"] if scope["method"] in METHODS else "_OTHER"
             route = getattr(scope.get("route"), "path", None)
             self.traces.request(
                 Headers(scope=scope),
