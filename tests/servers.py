@@ -7,11 +7,14 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
 import pytest
 import uvicorn
 from fastapi import FastAPI
+from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
+from opentelemetry.proto.trace.v1.trace_pb2 import Span
 
 from penchant.core.errors import InputError
 from penchant.serve.drill import programs
@@ -46,6 +49,33 @@ def running(make: Callable[[], Program]) -> Iterator[Program]:
         yield program
     finally:
         program.kill()
+
+
+@contextmanager
+def collector() -> Iterator[tuple[str, list[tuple[str, Span]]]]:
+    """The address of a collector of traces, and what it was sent: spans with the names of who made them."""
+    received: list[tuple[str, Span]] = []
+
+    class Collects(BaseHTTPRequestHandler):
+        def do_POST(self) -> None:
+            sent = ExportTraceServiceRequest.FromString(self.rfile.read(int(self.headers["content-length"])))
+            known = self.path == "/v1/traces" and self.headers["content-type"] == "application/x-protobuf"
+            for one in sent.resource_spans if known else ():
+                about = {pair.key: pair.value.string_value for pair in one.resource.attributes}
+                received.extend((about["service.name"], span) for scope in one.scope_spans for span in scope.spans)
+            self.send_response(200 if known else 404)
+            self.send_header("content-type", "application/x-protobuf")
+            self.end_headers()
+
+        def log_message(self, format: str, *args: object) -> None:
+            """It is quiet."""
+
+    with ThreadingHTTPServer(("127.0.0.1", 0), Collects) as server:
+        thread = threading.Thread(target=server.serve_forever, daemon=True)
+        thread.start()
+        yield f"http://127.0.0.1:{server.server_port}", received
+        server.shutdown()
+        thread.join(10)
 
 
 @contextmanager

@@ -109,7 +109,7 @@ def test_pins_are_exact_and_cover_the_direct_requirements() -> None:
 @pytest.mark.parametrize(
     ("folder", "extras"),
     [
-        ("penchant", ["baselines", "serve", "llm", "scale"]),
+        ("penchant", ["baselines", "serve", "otel", "llm", "scale"]),
         *((folder, ["serve", "llm", "scale", "dev"]) for folder in ("tests", "tools", "benchmarks")),
     ],
 )

@@ -15,8 +15,9 @@ from penchant.core.errors import InputError
 from penchant.data.histories import Histories
 from penchant.pipeline.release import Release, load_release
 from penchant.search.hybrid import HybridSearch
-from penchant.serve.server import serve, work
+from penchant.serve.server import serve
 from penchant.serve.service import ServeSettings
+from penchant.serve.work import work
 
 DEFAULT_RELEASE = Path("runs/ml-100k/release")
 StateOption = Annotated[Path | None, typer.Option("--state", help="Folder of the event log. Default: beside the release.")]
@@ -25,6 +26,10 @@ RedisOption = Annotated[
 ]
 KafkaOption = Annotated[
     str | None, typer.Option("--kafka", envvar="PENCHANT_KAFKA", help="Keep the event log on these brokers, e.g. localhost:9092.")
+]
+TracesOption = Annotated[
+    str | None,
+    typer.Option("--traces", envvar="PENCHANT_TRACES", help="Send OpenTelemetry traces to this collector, e.g. http://localhost:4318."),
 ]
 console = Console()
 
@@ -103,6 +108,7 @@ def serve_release(
     ] = None,
     most_lag: Annotated[int | None, typer.Option("--most-lag", min=0, help="Events behind the log from which /v1/ready says no.")] = None,
     seconds: Annotated[float, typer.Option("--time-limit", min=0.001, help="Seconds that a request may take.")] = 60.0,
+    traces: TracesOption = None,
 ) -> None:
     """Serve a release: the page at /, the API under /v1.
 
@@ -121,6 +127,7 @@ def serve_release(
         seconds=seconds,
         access_log=access_log,
         most_lag=most_lag,
+        traces=traces,
     )
     where = state or release.parent / "state"
     serve(release, host=host, port=port, data_dir=where, redis=redis, kafka=kafka, follow=follow, settings=settings)
@@ -135,12 +142,13 @@ def worker(
     replay: Annotated[
         bool, typer.Option("--replay", help="Make everything anew from the beginning of the log; end other workers first.")
     ] = False,
+    traces: TracesOption = None,
 ) -> None:
     """Follow the event log and keep users' state, trends and what goes together up to date.
 
     Example: `penchant worker --redis redis://localhost:6379/0 --kafka localhost:9092 --partition 0 --partition 1`
     """
-    work(release, data_dir=state or release.parent / "state", redis=redis, kafka=kafka, partitions=partition, replay=replay)
+    work(release, data_dir=state or release.parent / "state", redis=redis, kafka=kafka, partitions=partition, replay=replay, traces=traces)
 
 
 def start(release: Path, *, state: Path, host: str = "127.0.0.1", port: int = 8000) -> None:

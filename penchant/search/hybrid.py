@@ -100,12 +100,12 @@ class HybridSearch:
         """
         check_k(k, self.num_items)
         text = clean(query)
-        hidden = np.unique(np.asarray([] if exclude is None else exclude, np.int32))
-        fits = not len(hidden) or (int(hidden[0]) >= 1 and int(hidden[-1]) <= self.num_items)
+        hidden = np.asarray([] if exclude is None else exclude, np.int32)
+        fits = not len(hidden) or (int(hidden.min()) >= 1 and int(hidden.max()) <= self.num_items)
         require(fits, f"exclude={hidden.tolist()!r:.60}", f"item codes are 1..{self.num_items}", "encode ids with the catalogue")
-        pool = min(self.num_items, max(LEAST_POOL, POOL * k) + len(hidden))
-        hits = self.lexical.search(text, pool)
-        lists = [hits.items[~np.isin(hits.items, hidden)], np.zeros(0, np.int32)]
+        pool = min(self.num_items, max(LEAST_POOL, POOL * k))
+        hits, shown = self._by_words(text, pool, hidden)
+        lists = [shown, np.zeros(0, np.int32)]
         if self.vector is not None:
             near = self.vector.search(self._vector_of(text), pool, exclude=Histories.of([hidden]))
             cosines = near.scores[0]
@@ -116,6 +116,20 @@ class HybridSearch:
         held = [set(ranking.tolist()) for ranking in lists]
         matched = [tuple(name for name, found in zip((WORDS, MEANING), held, strict=True) if item in found) for item in items[:k].tolist()]
         return SearchResult(items[:k], scores[:k], matched)
+
+    def _by_words(self, text: str, pool: int, hidden: np.ndarray) -> tuple[Hits, np.ndarray]:
+        """What the index says, and the first ``pool`` items of it that are not hidden, as far as there are so many.
+
+        Thousands may be hidden, and few of them have the words: so it is asked for more only where these do not suffice.
+        """
+        share = max(1 - len(hidden) / self.num_items, 0.05)  # that is not hidden
+        asked = min(self.num_items, round(pool / share) + min(len(hidden), pool))
+        while True:
+            hits = self.lexical.search(text, asked)
+            shown = hits.items[~np.isin(hits.items, hidden)]
+            if len(shown) >= pool or len(hits) < asked or asked == self.num_items:
+                return hits, shown[:pool]
+            asked = min(self.num_items, 4 * asked)
 
 
 def _weights(hits: Hits) -> tuple[float, float]:

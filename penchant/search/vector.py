@@ -77,13 +77,20 @@ class VectorIndex:
             blocks.append(top_k(exclude_(scores, left_out), k))
         return join(blocks, k)
 
-    def neighbours(self, items: np.ndarray, k: int) -> TopK:
+    def neighbours(self, items: np.ndarray, k: int, *, exclude: Histories | None = None) -> TopK:
         """The k items nearest to each of B items, itself left out.
 
+        Args:
+            items: int32[B].
+            exclude: B rows of further items that must not appear.
+
         Raises:
-            InputError: k is outside 1..N, or an item outside 1..N.
+            InputError: k is outside 1..N, an item outside 1..N, or ``exclude`` has another number of rows.
         """
         codes = np.asarray(items, np.int32)
         fits = codes.ndim == 1 and (not len(codes) or (int(codes.min()) >= 1 and int(codes.max()) <= self.num_items))
         require(fits, f"items={codes.tolist()!r:.60}", f"item codes are 1..{self.num_items}", "encode ids with the catalogue")
-        return self.search(self._vectors[codes.astype(np.int64)].numpy(), k, exclude=Histories.of(list(codes[:, None])))
+        further = exclude if exclude is not None else Histories.of([[]] * len(codes))
+        require(len(further) == len(codes), "exclude has another number of rows", f"there are {len(codes)} items", "pass one row an item")
+        left_out = Histories.of([np.append(further.row(place), own) for place, own in enumerate(codes)])
+        return self.search(self._vectors[codes.astype(np.int64)].numpy(), k, exclude=left_out)

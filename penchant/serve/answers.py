@@ -125,6 +125,8 @@ class SearchOut(_Answer):
     request_id: str
     query: str
     items: list[Found]
+    rules: str = Field(description="Version of the rules; what they exclude is left out.")
+    missing: list[str] = Field(description="What could not be read of the user.")
     milliseconds: dict[str, float]
 
 
@@ -165,6 +167,8 @@ class ItemOut(Card):
     live: LiveItem | None = Field(description="Null where nobody follows the log, or it cannot be read.")
     similar: list[Scored] = Field(description="By content.")
     bought_with: list[Scored] = Field(description="By what the same users chose.")
+    rules: str = Field(description="Version of the rules; what they exclude is not among these.")
+    missing: list[str] = Field(description="What could not be read of the user.")
 
 
 class UserShort(_Answer):

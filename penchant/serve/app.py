@@ -26,6 +26,7 @@ from penchant.serve.events import EventLog
 from penchant.serve.guard import Guard
 from penchant.serve.keys import KeyRing
 from penchant.serve.limits import Buckets, RateLimit, TimeLimit
+from penchant.serve.open_telemetry import Traces
 from penchant.serve.refusals import add_handlers
 from penchant.serve.routes import (
     beam,
@@ -49,6 +50,7 @@ from penchant.serve.shed import Shed
 from penchant.serve.stores import StateStore
 from penchant.serve.swap import Current, Following
 from penchant.serve.telemetry import Telemetry
+from penchant.serve.tracing import Tracing
 
 _THREADS = 32  # requests that are worked on at once; others wait
 _SMALL = 1024  # bytes of an answer that is not worth packing
@@ -63,21 +65,21 @@ def create_app(
     follow: bool = True,
     shelf: Shelf | None = None,
     served: ServedLog | None = None,
+    traces: Traces | None = None,
 ) -> FastAPI:
-    """The application that serves ``release`` and writes to ``log``; and what it serves to ``served``.
+    """The application that serves ``release`` and writes to ``log``; and what it serves to ``served``, and how to ``traces``.
 
     With a ``store`` a worker follows the log as long as the application runs: trends, what goes together, and interests of
     the present. Unless ``follow`` is off: then it is left to workers elsewhere. With a ``shelf`` the application changes over
-    to whatever release is made live there.
+    to whatever release is made live there. ``traces`` are closed with the application.
 
     Requests run in threads, which mostly wait for the lanes of the models.
     """
     backend = Backend.of(log, store, settings, served)
     current = Current(Service.of(release, backend))
-    following = None if shelf is None else Following(shelf, current)
-    if backend.near_line is not None:
-        backend.near_line.know(release.space.catalog)
-
+    following = None if shelf is None else Following(shelf, current, lambda release: Service.of(release, backend))
+    if backend.near_line is not None and traces is not None:
+        backend.near_line.worker.told = traces.batch
     access = _access_log(backend)
 
     @asynccontextmanager
@@ -104,6 +106,8 @@ def create_app(
             await to_thread.run_sync(following.stop)
         if backend.near_line is not None:
             await to_thread.run_sync(backend.near_line.stop)
+        if traces is not None:  # here, as a signal may end the process right after this
+            await to_thread.run_sync(traces.close)
         current.service.close()
         if access is not None:
             access.close()
@@ -116,6 +120,7 @@ def create_app(
         docs_url=None,  # they would load scripts from another server
         redoc_url=None,
         redirect_slashes=False,
+        telemetry={"tracing": False, "metrics": False, "logs": False, "auto_configure": False},  # it would tell addresses and queries
     )
     app.state.current, app.state.following = current, following
     add_handlers(app)
@@ -149,11 +154,11 @@ def create_app(
     app.add_route("/", home, methods=["GET"], include_in_schema=False)
     app.add_route("/metrics", metrics, methods=["GET"], include_in_schema=False)
     app.mount("/console", console)
-    _surround(app, backend, ring, access)
+    _surround(app, backend, ring, access, traces)
     return app
 
 
-def _surround(app: FastAPI, backend: Backend, ring: KeyRing | None, access: AccessLog | None) -> None:
+def _surround(app: FastAPI, backend: Backend, ring: KeyRing | None, access: AccessLog | None, traces: Traces | None) -> None:
     """What every request passes, the outermost last."""
     settings = backend.settings
     app.add_middleware(BodyLimit)
@@ -164,6 +169,8 @@ def _surround(app: FastAPI, backend: Backend, ring: KeyRing | None, access: Acce
     if ring is not None:
         app.add_middleware(Guard, ring=ring)
     app.add_middleware(GZipMiddleware, minimum_size=_SMALL, compresslevel=5)
+    if traces is not None:
+        app.add_middleware(Tracing, traces=traces)
     app.add_middleware(Telemetry, metrics=backend.metrics, access_log=access)
 
 

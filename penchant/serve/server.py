@@ -4,10 +4,8 @@ from __future__ import annotations
 
 import errno
 import os
-import signal
 import socket
 import sys
-import threading
 from contextlib import closing, suppress
 from ipaddress import ip_address
 from pathlib import Path
@@ -17,19 +15,14 @@ import uvicorn
 
 from penchant.core.errors import InputError, require
 from penchant.core.progress import note, stage
-from penchant.models.dense_head import DenseHead
 from penchant.pipeline.release import load_release
 from penchant.pipeline.shelf import Shelf, release_at
 from penchant.serve.app import create_app
 from penchant.serve.backends import SERVED_NAME, opened
-from penchant.serve.head_vectors import HeadVectors
-from penchant.serve.near_line import NearLine
+from penchant.serve.open_telemetry import Traces
 from penchant.serve.service import ServeSettings
 from penchant.serve.sqlite_served import SqliteServedLog
-from penchant.serve.state import LiveState
-from penchant.serve.stored_events import StoredEvents
 from penchant.serve.swap import settle
-from penchant.serve.user_vectors import UserVectors
 
 _TURN = 0.0005  # seconds
 _PATIENCE = 5  # seconds that running requests have at the end
@@ -62,19 +55,20 @@ def serve(
     Raises:
         ArtifactError: The release or the event log is damaged.
         StorageError: The event log cannot be written, or a server does not answer.
-        InputError: The address cannot be listened at.
+        InputError: The address cannot be listened at, or nothing can be sent to the one of ``settings.traces``.
     """
     require(0 <= port <= 65_535, f"port={port}", "ports are 0 to 65535", "pass another port")
     place = Path(release_folder)
     folder, shelf = release_at(place), Shelf(place) if Shelf.at(place) else None
     with stage(f"Loading {folder}"):
         release = load_release(folder)
+    traces = None if settings is None or settings.traces is None else Traces.to(settings.traces)
     with opened(data_dir, redis=redis, kafka=kafka) as (log, store), closing(SqliteServedLog(Path(data_dir) / SERVED_NAME)) as served:
         # One history at a time is too little work to share among cores; requests share them instead.
         torch.set_num_threads(1)
         # A thread that comes back from a matrix product waits this long for one that runs Python: the default is 5 ms each time.
         sys.setswitchinterval(_TURN)
-        app = create_app(release, log=log, store=store, settings=settings, follow=follow, shelf=shelf, served=served)
+        app = create_app(release, log=log, store=store, settings=settings, follow=follow, shelf=shelf, served=served, traces=traces)
         settle()
         if not loopback(host) and (settings is None or settings.keys is None):
             note(f"WARNING: {host} can be reached from other machines, and everybody may read and delete users' data: pass --keys FILE")
@@ -83,62 +77,6 @@ def serve(
             config = uvicorn.Config(app, log_level="warning", access_log=False, server_header=False, timeout_graceful_shutdown=_PATIENCE)
             _Server(config, f"Penchant serves {release.settings.dataset} at {address(host, found)} (Ctrl-C ends)").run(sockets=[listener])
     note("The server has ended")
-
-
-def work(
-    release_folder: Path,
-    *,
-    data_dir: Path,
-    redis: str | None = None,
-    kafka: str | None = None,
-    partitions: list[int] | None = None,
-    replay: bool = False,
-) -> None:
-    """Run a near-line worker alone, until Ctrl-C or a termination signal; and refresh the vectors of users.
-
-    Args:
-        release_folder: Gives the categories that interests are counted by, and the model of the vectors: of a shelf the release that
-            is live at the start.
-        data_dir: See ``serve``; so for the next two.
-        redis: Server of the state.
-        kafka: Brokers of the log.
-        partitions: Of the log that it follows; all by default.
-        replay: Forget what follows from these, and read them from their beginning.
-
-    Raises:
-        ArtifactError: See ``serve``; so for the others.
-        StorageError: A server does not answer, or the disk refused.
-        InputError: There is no such partition, or a part of the log is to be replayed.
-    """
-    require(not (replay and partitions), f"partitions {partitions}", "all of them are replayed at once", "leave --partition out")
-    folder = release_at(Path(release_folder))
-    with stage(f"Loading {folder}"):
-        release = load_release(folder)
-        catalog = release.space.catalog
-    torch.set_num_threads(1)  # beside servers on the same cores
-    with opened(data_dir, redis=redis, kafka=kafka) as (log, store):
-        there = log.begin()
-        unknown = sorted(set(partitions or ()) - set(there))
-        require(not unknown, f"partitions {unknown}", f"the log has {len(there)}, from 0", "pass some of these")
-        near_line = NearLine(log, store, partitions=partitions)
-        near_line.know(catalog)
-        if replay:
-            with stage("Forgetting what follows from the log"):
-                near_line.worker.replay()
-        stop = threading.Event()
-        for ending in (signal.SIGINT, signal.SIGTERM):
-            signal.signal(ending, lambda *_: stop.set())
-        note(f"The worker follows {len(partitions or there)} of {len(there)} partitions (Ctrl-C ends)")
-        choices = near_line.worker.choices  # a vector is made of what a person lets be known
-        state = LiveState(catalog, release.users, release.histories, StoredEvents(store), positions=release.positions, choices=choices)
-        head = DenseHead(release.tandem)
-        vectors = UserVectors(store, head, release.id, state.history, starts=False)
-        near_line.listeners.append(HeadVectors(store, vectors, catalog.items, head.items, near_line.tiers).saw)
-        refresher = threading.Thread(target=vectors.run, args=(stop,), name="user vectors")
-        refresher.start()
-        near_line.worker.run(stop)
-        refresher.join()
-    note(f"The worker has ended, after {near_line.worker.progress.events:,} events")
 
 
 class _Server(uvicorn.Server):

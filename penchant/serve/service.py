@@ -63,6 +63,7 @@ class ServeSettings(Settings):
     burst: int | None = Field(default=None, ge=1, description="requests of a caller at once; None: twice the rate")
     seconds: float = Field(default=60.0, gt=0, description="that a request may take")
     access_log: str | None = Field(default=None, description="file of a line a request, - for the standard output; None: there is none")
+    traces: str | None = Field(default=None, description="URL of a collector of OpenTelemetry traces; None: there are none")
     most_lag: int | None = Field(default=None, ge=0, description="events behind the log from which a server is not ready; None: any")
 
 
@@ -191,6 +192,7 @@ class Service:
         service.search.search("a", 1)
         if by_vector is not None and backend.near_line is not None:
             backend.near_line.listeners.append(by_vector.saw)
+            backend.near_line.know(catalog)
         return service
 
     @property

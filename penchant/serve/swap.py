@@ -1,7 +1,8 @@
-"""One release after the other in one server: requests under way end with the release they began with.
+"""One release after the other in one process: requests under way end with the release they began with.
 
-``Current`` holds the service that new requests get. ``Following`` looks at a shelf and loads what was made live there, beside
-the requests; only when the new service answers does it take the place of the old one. What cannot be loaded changes nothing.
+``Current`` holds what is made of the release of the moment: in a server, the service that new requests get. ``Following`` looks at a
+shelf and loads what was made live there, beside the requests; only when the new service answers does it take the place of the
+old one. What cannot be loaded changes nothing.
 """
 
 from __future__ import annotations
@@ -9,36 +10,53 @@ from __future__ import annotations
 import gc
 import threading
 from collections import Counter
+from collections.abc import Callable
+from typing import Generic, Protocol, TypeVar
 
 from penchant.core.errors import PenchantError
 from penchant.core.progress import note
-from penchant.pipeline.release import load_release
+from penchant.pipeline.release import Release, load_release
 from penchant.pipeline.shelf import Shelf
-from penchant.serve.service import Service
 
 _LOOK = 0.5  # seconds between two looks at the shelf
 _PATIENCE = 60.0  # seconds that loading has when the server ends
 
 
-class Current:
+class OfRelease(Protocol):
+    """What is made of a release."""
+
+    @property
+    def release(self) -> Release:
+        """The release."""
+        ...
+
+    def close(self) -> None:
+        """End its threads."""
+        ...
+
+
+Made = TypeVar("Made", bound=OfRelease)
+
+
+class Current(Generic[Made]):
     """The service that answers, and older ones as long as a request uses them.
 
     Args:
         service: The first one.
     """
 
-    def __init__(self, service: Service) -> None:
+    def __init__(self, service: Made) -> None:
         self.service = service
         self._users: Counter[int] = Counter()  # requests by the identity of the service they use
         self._lock = threading.Lock()
 
-    def take(self) -> Service:
+    def take(self) -> Made:
         """The service of the moment; give it back when done."""
         with self._lock:
             self._users[id(self.service)] += 1
             return self.service
 
-    def give(self, service: Service) -> None:
+    def give(self, service: Made) -> None:
         """End the use of what was taken. The last one who does so closes a service that was replaced."""
         with self._lock:
             self._users[id(service)] -= 1
@@ -46,7 +64,7 @@ class Current:
         if gone:
             self._end(service)
 
-    def replace(self, service: Service) -> None:
+    def replace(self, service: Made) -> None:
         """Let new requests have another service."""
         with self._lock:
             old, self.service = self.service, service
@@ -60,7 +78,7 @@ class Current:
         with self._lock:
             return set(self._users) <= {id(self.service)}
 
-    def _end(self, service: Service) -> None:
+    def _end(self, service: Made) -> None:
         with self._lock:
             del self._users[id(service)]  # the number may be another's identity once this one is gone
         service.close()
@@ -73,20 +91,21 @@ def settle() -> None:
     gc.freeze()
 
 
-class Following:
-    """A thread that serves whatever release is live on a shelf.
+class Following(Generic[Made]):
+    """A thread that changes over to whatever release is live on a shelf.
 
     Args:
         shelf: Where to look.
         current: What is changed.
+        make: Makes of a release what takes the place of the current one.
 
     Attributes:
         refused: Name of the release that was made live and cannot be served, with the reason; None if there is none.
         loading: Name of the release that is being loaded.
     """
 
-    def __init__(self, shelf: Shelf, current: Current) -> None:
-        self.shelf, self.current = shelf, current
+    def __init__(self, shelf: Shelf, current: Current[Made], make: Callable[[Release], Made]) -> None:
+        self.shelf, self.current, self.make = shelf, current, make
         self.refused: tuple[str, str] | None = None
         self.loading: str | None = None
         self._ended, self._settled = threading.Event(), True
@@ -127,20 +146,17 @@ class Following:
             self.loading = None
 
     def _change(self, name: str) -> None:
-        backend = self.current.service.backend
-        service = Service.of(load_release(self.shelf.live_path()), backend)
+        made = self.make(load_release(self.shelf.live_path()))
         if self._ended.is_set():
-            service.close()
+            made.close()
             return
-        if backend.near_line is not None:
-            backend.near_line.know(service.release.space.catalog)
-        self.current.replace(service)
+        self.current.replace(made)
         self.refused, self._settled = None, False
-        note(f"Release {name} is served")
+        note(f"Changed over to release {name}")
 
     def _refuse(self, name: str, why: str) -> None:
         if self.refused != (name, why):
-            note(f"{name} is not served: {why}")
+            note(f"Not changed over to {name}: {why}")
         self.refused = (name, why)
 
     def _run(self) -> None:

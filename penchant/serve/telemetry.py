@@ -17,7 +17,8 @@ from penchant.serve.vector_metrics import VectorMetrics
 
 _log = logging.getLogger("penchant.serve")
 _ID = re.compile(r"[A-Za-z0-9._-]{1,64}")
-_METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
+#: Others are told as one: a name may be anything.
+METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
 _SECONDS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 10.0)
 _HEADERS = {
     "content-security-policy": "default-src 'self'; img-src 'self' blob:; base-uri 'none'; form-action 'self'; frame-ancestors 'none';"
@@ -87,7 +88,7 @@ class Telemetry:
     def _count(self, scope: Scope, status: int, seconds: float) -> None:
         # Templates, not addresses: as many as there are routes, whatever is asked for.
         route = getattr(scope.get("route"), "path", None) or ("console" if status < 400 else "none")
-        method = scope["method"] if scope["method"] in _METHODS else "other"
+        method = scope["method"] if scope["method"] in METHODS else "other"
         self.metrics.requests.labels(method, route, str(status)).inc()
         self.metrics.seconds.labels(route).observe(seconds)
         if self.access_log is not None:

@@ -51,6 +51,23 @@ class Progress:
     refused: int = 0
 
 
+@dataclass(frozen=True)
+class Batch:
+    """Records that were stored in one step.
+
+    Attributes:
+        records: How many.
+        dead: Of them, set aside.
+        partitions: Of the log, in order.
+        seconds: From when they were read to when they were stored, earlier tries left out.
+    """
+
+    records: int
+    dead: int
+    partitions: tuple[int, ...]
+    seconds: float
+
+
 class Worker:
     """Follows a log.
 
@@ -63,6 +80,7 @@ class Worker:
         clock: UTC seconds.
         seen: Called after every step with (item id, user id) of what was done in it, if anything was; not with what was done
             against an item. It must not fail.
+        told: Called after every step in which something was stored. It must not fail.
     """
 
     def __init__(
@@ -75,11 +93,12 @@ class Worker:
         batch: int = 1_000,
         clock: Callable[[], float] = time.time,
         seen: Callable[[Sequence[tuple[str, str]]], None] = lambda pairs: None,
+        told: Callable[[Batch], None] = lambda batch: None,
     ) -> None:
         require(batch >= 1, f"batch={batch}", "a step stores at least one event", "pass batch>=1")
         self.log, self.store, self.labels, self.batch, self.clock = log, store, labels, batch, clock
         self.partitions = None if partitions is None else frozenset(partitions)
-        self.progress, self.seen, self.choices = Progress(), seen, Choices(store)
+        self.progress, self.seen, self.told, self.choices = Progress(), seen, told, Choices(store)
         self._first: dict[int, int] | None = None
 
     def step(self, wait_seconds: float = 0.0) -> int:
@@ -95,11 +114,14 @@ class Worker:
             if not records:
                 self.seen([])
                 return 0
+            began = time.perf_counter()
             after = {one.partition: one.offset + 1 for one in records}
             writes, done = self._follows(records)
             if self.store.put(writes, before={p: known[p] for p in after if p in known}, after=after):
+                dead = sum(key.startswith(DEAD) for key in writes)
                 self.progress.events += len(records)
-                self.progress.dead += sum(key.startswith(DEAD) for key in writes)
+                self.progress.dead += dead
+                self.told(Batch(len(records), dead, tuple(sorted(after)), time.perf_counter() - began))
                 self.seen(done)
                 return len(records)
             self.progress.again += 1

@@ -146,3 +146,17 @@ def test_fusion_equals_the_plain_sum(rankings: list[list[int]]) -> None:
     assert set(items.tolist()) == set(expected) and len(items) == len(expected)
     assert np.allclose(scores, [expected[item] for item in items.tolist()])
     assert (np.diff(scores) <= 0).all()
+
+
+def test_however_many_are_hidden_the_others_are_found_as_if_these_were_not_there() -> None:
+    names = ["lamp" if n % 3 else f"lamp {n}" for n in range(600)]
+    catalog = Catalog(pl.DataFrame({"item_id": [str(n) for n in range(600)], "title": names}))
+    events = np.random.default_rng(0).permutation(601)
+    search = HybridSearch(ItemSpace.build(catalog, Themes(), ResidualKMeans(1, 2), events))
+    whole = search.lexical.search("lamp", 600).items
+    assert len(whole) == 600
+    for hidden in (whole[:1], whole[:200], whole[:-7], whole[::2], whole):
+        left = whole[~np.isin(whole, hidden)]
+        found = search.search("lamp", 10, exclude=hidden)
+        assert set(found.items) <= set(left.tolist()) and len(found) == min(10, len(left))
+        assert search.search("lamp", 1, exclude=hidden).items.tolist() == left[:1].tolist()

@@ -64,3 +64,12 @@ def test_bad_requests_are_refused() -> None:
         VectorIndex(VECTORS[:1])
     with pytest.raises(InputError, match="finite"):
         VectorIndex(np.full((3, 2), np.nan, np.float32))
+
+
+def test_neighbours_leave_out_what_they_are_told_to() -> None:
+    index = VectorIndex(VECTORS)
+    found = index.neighbours(np.array([3, 7]), 40, exclude=Histories.of([[1, 2], []]))
+    assert set(found.items[0]) == set(range(41)) - {1, 2, 3}
+    assert set(found.items[1]) == set(range(41)) - {7}
+    with pytest.raises(InputError, match="2 items"):
+        index.neighbours(np.array([3, 7]), 2, exclude=Histories.of([[1]]))

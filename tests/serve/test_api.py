@@ -261,7 +261,7 @@ def test_any_query_is_only_words(client: TestClient, query: str) -> None:
 
 def test_an_item_and_what_is_near_it(client: TestClient) -> None:
     item = client.get("/v1/items/i1").json()
-    assert set(item) == CARD | {"events", "live", "similar", "bought_with"}
+    assert set(item) == CARD | {"events", "live", "similar", "bought_with", "rules", "missing"}
     assert (item["title"], item["categories"], item["brand"], item["year"]) == ("Story of the Star 1", ["Space"], "Acme", 1980)
     assert item["tier"] in {"head", "mid", "tail"}
     assert item["events"] > 0

@@ -19,9 +19,9 @@ from penchant.pipeline.steering import Ignored, Steering
 from penchant.serve.backends import opened
 from penchant.serve.directives import Directives, steering_key, together
 from penchant.serve.events import LiveEvent
-from penchant.serve.server import work
 from penchant.serve.stock import Stock
 from penchant.serve.stores import Write, user_key
+from penchant.serve.work import work
 from penchant.users.state import UserState
 from tests.serve.test_server import ask
 from tests.servers import free_port, kafka_broker, redis_server

@@ -100,7 +100,9 @@ export const search = ({ query, user, k }, signal) =>
 /** Log one event; `event_id` makes a repeated try count once. */
 export const logEvent = (event) => ask("v1/events", { body: { events: [event] } });
 
-export const item = (id, signal) => ask(`v1/items/${encodeURIComponent(id)}`, { signal });
+/** An item; with `user`, what is near it leaves out what that person must not be shown. */
+export const item = (id, { user = null } = {}, signal) =>
+  ask(`v1/items/${encodeURIComponent(id)}${user === null ? "" : `?user_id=${encodeURIComponent(user)}`}`, { signal });
 
 export const users = (search, limit, signal) =>
   ask(`v1/users?search=${encodeURIComponent(search)}&limit=${limit}`, { signal });

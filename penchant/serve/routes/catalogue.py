@@ -17,6 +17,7 @@ from penchant.serve.answers import Card, CodesOut, ItemOut, LiveItem, Scored
 from penchant.serve.refusals import refusals
 from penchant.serve.requests import Id
 from penchant.serve.routes.base import router
+from penchant.serve.routes.kept_out import kept_out
 from penchant.serve.service import Held, Service
 
 routes = router("catalogue")
@@ -25,21 +26,33 @@ _FEW = 50  # items below a prefix that are shown one by one
 
 
 @routes.get("/items/{item_id:path}", responses=refusals(404))
-def item(item_id: Annotated[Id, Path()], service: Held) -> ItemOut:
+def item(
+    item_id: Annotated[Id, Path()],
+    service: Held,
+    user_id: Annotated[Id | None, Query(description="Who looks at it; null: nobody in particular.")] = None,
+) -> ItemOut:
     """An item, items of like content, and items that the same users chose."""
     space = service.release.space
     code = space.catalog.items.code(item_id, "item_id")
+    out = kept_out(service, user_id)
     similar, together = [], []
-    blocked = sorted(service.release.blocked)
     near = min(_NEAR, len(space.catalog) - 1)
     if near:
-        found = service.vectors.neighbours(np.array([code]), min(near + len(blocked), len(space.catalog) - 1))
-        similar = _scored(service, found)[:near]
+        exclude = Histories.of([out.codes])
+        similar = _scored(service, service.vectors.neighbours(np.array([code]), near, exclude=exclude))
         if TOGETHER in service.release.models:
             scores = cast(Scorer, service.release.models[TOGETHER]).score(Histories.of([[code]]))
-            together = _scored(service, top_k(exclude_(scores, Histories.of([[code, *blocked]])), near))
+            together = _scored(service, top_k(exclude_(scores, Histories.of([[code, *out.codes]])), near))
     (card,) = service.cards.of([code])
-    return ItemOut(**card, events=int(space.events[code]), live=_live(service, item_id, code), similar=similar, bought_with=together)
+    return ItemOut(
+        **card,
+        events=int(space.events[code]),
+        live=_live(service, item_id, code),
+        similar=similar,
+        bought_with=together,
+        rules=out.rules,
+        missing=list(out.missing),
+    )
 
 
 @routes.get("/codes")
@@ -74,7 +87,7 @@ def _live(service: Service, item_id: str, code: int) -> LiveItem | None:
 
 
 def _scored(service: Service, found: TopK) -> list[Scored]:
-    """Row 0 of a ranking as cards, as far as it has something to say for them and they are not blocked."""
-    open_items = (found.scores[0] > 0) & ~np.isin(found.items[0], list(service.release.blocked))
-    items, scores = found.items[0][open_items], found.scores[0][open_items]
+    """Row 0 of a ranking as cards, as far as it has something to say for them."""
+    named = found.scores[0] > 0
+    items, scores = found.items[0][named], found.scores[0][named]
     return [Scored(**card, score=float(score)) for card, score in zip(service.cards.of(items), scores, strict=True)]

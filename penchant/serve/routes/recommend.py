@@ -21,10 +21,12 @@ from penchant.serve.refusals import refusals
 from penchant.serve.replays import record
 from penchant.serve.requests import PastEvent, RecommendIn, SearchIn
 from penchant.serve.routes.base import router
+from penchant.serve.routes.kept_out import kept_out
 from penchant.serve.routes.steering import standing, steering_of
 from penchant.serve.served import Served
 from penchant.serve.service import Arrived, Held, RequestId, Service
 from penchant.serve.state import Past, Person
+from penchant.serve.tracing import told
 
 routes = router("lists")
 _NOTHING = Histories.of([[]])
@@ -97,35 +99,45 @@ def recommend(asked: RecommendIn, service: Held, request_id: RequestId, arrived:
         rung=found.rung,
         experiments=dict(way.arms),
         parts=Parts(used=list(found.used), missing=missing),
-        milliseconds={
-            "waiting": (started - arrived) * 1e3,
-            "history": (read - started) * 1e3,
-            **stages,
-            "cards": (ended - ranked) * 1e3,
-            "total": (ended - arrived) * 1e3,
-        },
+        milliseconds=told(
+            {
+                "waiting": (started - arrived) * 1e3,
+                "history": (read - started) * 1e3,
+                **stages,
+                "cards": (ended - ranked) * 1e3,
+                "total": (ended - arrived) * 1e3,
+            },
+            found,
+        ),
         personalised=person is not None,
         trace=_trace(found, service.cards) if asked.trace else None,
     )
 
 
 @routes.post("/search")
-def search(asked: SearchIn, service: Held, request_id: RequestId) -> SearchOut:
+def search(asked: SearchIn, service: Held, request_id: RequestId, arrived: Arrived) -> SearchOut:
     """Search the catalogue by words and by meaning."""
     started = time.perf_counter()
-    person = None if asked.user_id is None else service.state.person(asked.user_id)
-    hidden = person.hidden if person is not None and person.personalised else ()
-    gone = np.array([*hidden, *service.release.blocked], np.int32)
+    out = kept_out(service, asked.user_id)
+    read = time.perf_counter()
     k = min(asked.k, len(service.release.space.catalog))
-    found = service.search.search(asked.query, k, exclude=gone)
+    found = service.search.search(asked.query, k, exclude=out.codes)
     searched = time.perf_counter()
     rows = zip(service.cards.of(found.items), found.scores, found.matched, strict=True)
     items = [
         Found(**card, rank=rank, score=float(score), matched=list(matched)) for rank, (card, score, matched) in enumerate(rows, start=1)
     ]
     ended = time.perf_counter()
-    spent = {"search": (searched - started) * 1e3, "cards": (ended - searched) * 1e3, "total": (ended - started) * 1e3}
-    return SearchOut(request_id=request_id, query=asked.query, items=items, milliseconds=spent)
+    spent = {
+        "waiting": (started - arrived) * 1e3,
+        "state": (read - started) * 1e3,
+        "search": (searched - read) * 1e3,
+        "cards": (ended - searched) * 1e3,
+        "total": (ended - arrived) * 1e3,
+    }
+    return SearchOut(
+        request_id=request_id, query=asked.query, items=items, rules=out.rules, missing=list(out.missing), milliseconds=told(spent)
+    )
 
 
 def _trace(found: Recommendation, cards: Cards) -> Trace:

@@ -7,6 +7,7 @@ import { fill, h, icon } from "../dom.js";
 import { facts, plural, tier } from "../format.js";
 import { codesHash } from "../router.js";
 import { load } from "../states.js";
+import { state } from "../store.js";
 
 let request = null;
 let opener = null; // what had the focus before the panel opened
@@ -35,7 +36,7 @@ export function openPanel(panel, id, close) {
   }
   panel.scrollTop = 0;
   title.focus({ preventScroll: true });
-  load(box, () => api.item(id, signal), (item) => {
+  load(box, () => api.item(id, { user: state.user }, signal), (item) => {
     title.textContent = item.title || item.item_id;
     document.title = `${title.textContent} · Penchant`;
     return details(item);
