@@ -46,6 +46,8 @@ def list_releases(shelf: ShelfOption = DEFAULT_SHELF) -> None:
         mark = "live" if one.live else ""
         table.add_row(mark, one.name, one.manifest.created, str(one.manifest.settings["dataset"]), one.manifest.version)
     console.print(table)
+    for error in Shelf(shelf).damaged().values():
+        console.print(f"Damaged: {error}")
 
 
 @app.command()

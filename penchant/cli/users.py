@@ -15,7 +15,7 @@ from penchant.cli.options import ReleaseOption
 from penchant.cli.serving import DEFAULT_RELEASE, KafkaOption, RedisOption, StateOption
 from penchant.core.errors import StorageError, require
 from penchant.pipeline.release import load_release
-from penchant.pipeline.shelf import Shelf, release_at
+from penchant.pipeline.shelf import FOLDER, Shelf, release_at
 from penchant.pipeline.without_users import without_users
 from penchant.serve.backends import SERVED_NAME, opened
 from penchant.serve.choices import Choices
@@ -68,8 +68,11 @@ def forget(
 
 
 def _folders(place: Path) -> list[Path]:
-    """A release, or all that lie on a shelf."""
-    return [one.path for one in Shelf(place).releases()] if Shelf.at(place) else [place]
+    """A release, or all that lie on a shelf; damaged ones too, as these hold rows as well."""
+    if not Shelf.at(place):
+        return [place]
+    shelf = Shelf(place)
+    return [*(one.path for one in shelf.releases()), *(shelf.folder / FOLDER / name for name in shelf.damaged())]
 
 
 @contextmanager

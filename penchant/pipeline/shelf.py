@@ -15,7 +15,7 @@ import errno
 import json
 import os
 import shutil
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
@@ -116,21 +116,29 @@ class Shelf:
         return name
 
     def releases(self) -> list[Shelved]:
-        """All on the shelf, the oldest first.
+        """All on the shelf that can be read, the oldest first; for the others see ``damaged``.
 
         Raises:
-            ArtifactError: One of them or the shelf is damaged.
+            ArtifactError: The shelf itself is damaged.
         """
-        live, places = self.live, sorted((self.folder / FOLDER).glob("[!.]*"))
-        found = [Shelved(place.name, place, read_artifact(place, kind=KIND, verify=False).manifest, place.name == live) for place in places]
+        live = self.live
+        found = [Shelved(place.name, place, told, place.name == live) for place, told in self._looked() if isinstance(told, Manifest)]
         return sorted(found, key=lambda one: (one.manifest.created, one.name))
+
+    def damaged(self) -> dict[str, ArtifactError]:
+        """What lies on the shelf and cannot be read, by name: one such does not keep anybody from the others."""
+        return {place.name: told for place, told in self._looked() if isinstance(told, ArtifactError)}
 
     def get(self, name: str) -> Shelved:
         """The release with a name, or the only one whose name or id begins like that.
 
         Raises:
             InputError: There is none, or more than one.
+            ArtifactError: It is damaged.
         """
+        damaged = self.damaged().get(name)
+        if damaged is not None:
+            raise damaged
         every = self.releases()
         found = [one for one in every if one.name == name] or [
             one for one in every if one.name.startswith(name) or one.manifest.id.startswith(name)
@@ -213,6 +221,13 @@ class Shelf:
             move = Move(at=now, before=before, after=name, way=way, why=why, checks=None if checks is None else dict(checks))
             self._write(Pointer(moves=(*pointer.moves, move)))
         return move
+
+    def _looked(self) -> Iterator[tuple[Path, Manifest | ArtifactError]]:
+        for place in sorted((self.folder / FOLDER).glob("[!.]*")):
+            try:
+                yield place, read_artifact(place, kind=KIND, verify=False).manifest
+            except ArtifactError as error:
+                yield place, error
 
     def _read(self) -> Pointer:
         path = self.folder / POINTER

@@ -132,6 +132,19 @@ def test_a_damaged_release_does_not_become_live(shelf: Shelf) -> None:
     assert shelf.live == name["0"]
 
 
+@pytest.mark.parametrize("file", ["manifest.json", "content.json"])
+def test_a_damaged_release_keeps_nobody_from_the_others(shelf: Shelf, file: str) -> None:
+    name = names(shelf)
+    (shelf.get(name["0"]).path / file).unlink()
+    assert set(names(shelf)) == {"1", "2"}
+    assert list(shelf.damaged()) == [name["0"]]
+    shelf.promote(name["1"])
+    shelf.promote(name["2"])
+    assert shelf.rollback().after == name["1"]
+    with pytest.raises(ArtifactError, match=file if file == "content.json" else "artifact"):
+        shelf.promote(name["0"])
+
+
 @pytest.mark.parametrize("content", ["", "{", "[]", '{"version": 2}', '{"moves": [{"at": 1}]}'])
 def test_a_damaged_shelf_says_so(shelf: Shelf, content: str) -> None:
     (shelf.folder / POINTER).write_text(content)
