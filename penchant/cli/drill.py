@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 import tempfile
 from pathlib import Path
 from typing import Annotated
@@ -12,10 +13,8 @@ from rich.markdown import Markdown
 
 from penchant.cli.options import ReleaseOption
 from penchant.cli.serving import DEFAULT_RELEASE
-from penchant.core.errors import require
-from penchant.core.machine import describe
-from penchant.serve.drill.faults import FAULTS
-from penchant.serve.drill.report import Drilled, drill, markdown, write
+from penchant.serve.drill.faults import FAULTS, chosen
+from penchant.serve.drill.report import Drilled, drill, page, plain, write
 
 console = Console()
 
@@ -23,10 +22,13 @@ console = Console()
 def run_drills(
     names: Annotated[list[str] | None, typer.Argument(help="Faults; all by default. See --list.")] = None,
     release: ReleaseOption = DEFAULT_RELEASE,
-    rounds: Annotated[int, typer.Option("--rounds", min=1, help="How often processes are killed.")] = 5,
+    rounds: Annotated[int, typer.Option("--rounds", min=1, help="How often processes are killed and releases spoilt.")] = 5,
     files: Annotated[bool, typer.Option("--files/--no-files", help="On this machine's files.")] = True,
     servers: Annotated[bool, typer.Option("--servers/--no-servers", help="On a Redis and a broker that are started for it.")] = True,
-    report: Annotated[Path | None, typer.Option("--report", help="Where to write what was found, as JSON and Markdown.")] = None,
+    report: Annotated[
+        Path | None,
+        typer.Option("--report", help="Where to put what was found, as JSON and Markdown; what it holds of other drills stays."),
+    ] = None,
     show: Annotated[bool, typer.Option("--list", help="Tell the faults and end.")] = False,
     seed: Annotated[int, typer.Option("--seed", help="Of visitors and moments.")] = 0,
 ) -> None:
@@ -38,20 +40,16 @@ def run_drills(
         for fault in FAULTS:
             console.print(f"{fault.name:14} {fault.says}{' Needs Redis and a broker.' if fault.servers else ''}")
         return
-    known = {fault.name: fault for fault in FAULTS}
-    unknown = sorted(set(names or ()) - set(known))
-    require(not unknown, f"faults {unknown}", "there are no such faults", f"pass some of: {', '.join(known)}")
+    faults = chosen(names)
     found: list[Drilled] = []
     with tempfile.TemporaryDirectory() as folder:
-        for name in names or known:
-            for on_servers in [False] * (files and not known[name].servers) + [True] * servers:
-                where = Path(folder) / f"{name.replace(' ', '-')}-{on_servers}"
-                found.append(drill(known[name], release, where, on_servers=on_servers, rounds=rounds, seed=seed))
+        for fault in faults:
+            for on_servers in [False] * (files and not fault.servers) + [True] * servers:
+                where = Path(folder) / f"{fault.name.replace(' ', '-')}-{on_servers}"
+                found.append(drill(fault, release, where, on_servers=on_servers, rounds=rounds, seed=seed))
+                shutil.rmtree(where)
                 if report is not None:
-                    write(found, report)
-    console.print(Markdown(markdown(found, describe().plain())))
+                    write(found[-1], report)
+    console.print(Markdown(page({"drills": [plain(one) for one in found]})))
     if not all(one.good for one in found):
-        for one in found:
-            for broken in one.broken:
-                console.print(f"{one.fault}: {broken}")
         raise typer.Exit(1)

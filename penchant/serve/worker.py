@@ -100,6 +100,7 @@ class Worker:
         self.partitions = None if partitions is None else frozenset(partitions)
         self.progress, self.seen, self.told, self.choices = Progress(), seen, told, Choices(store)
         self._first: dict[int, int] | None = None
+        self._latest = 0  # time so far: a clock that is set back does not make what was logged before lie in the future
 
     def step(self, wait_seconds: float = 0.0) -> int:
         """Read what comes next and store what follows from it; the number of records that were dealt with.
@@ -179,7 +180,8 @@ class Worker:
     def _follows(self, records: Sequence[LiveEvent | Unreadable]) -> tuple[dict[str, Write], list[tuple[str, str]]]:
         """What is to be stored after these records, and who did something with which item."""
         now = int(self.clock())  # a clock that is ahead must not make its events count more
-        latest = now + AHEAD
+        self._latest = max(self._latest, now)
+        latest = self._latest + AHEAD
         events: dict[str, list[LiveEvent]] = {}
         dead: dict[str, bytes] = {}
         for one in records:

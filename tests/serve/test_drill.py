@@ -1,8 +1,7 @@
-"""The drills in short: real processes are killed and robbed of their memory, and nothing that was acknowledged is lost."""
+"""The drills in short: real processes are killed, hang, forget and have no room, and nothing that was acknowledged is lost."""
 
 from __future__ import annotations
 
-import json
 import sys
 from dataclasses import replace
 from pathlib import Path
@@ -16,8 +15,8 @@ from penchant.serve.backends import opened
 from penchant.serve.drill import programs
 from penchant.serve.drill.faults import FAULTS
 from penchant.serve.drill.programs import Program, free_port
-from penchant.serve.drill.report import Drilled, drill, write
-from penchant.serve.drill.scene import Kept, Scene
+from penchant.serve.drill.report import Drilled, drill
+from penchant.serve.drill.scene import Scene
 from penchant.serve.drill.visitors import Seen, Visitors
 from penchant.serve.events import LiveEvent
 from penchant.serve.stores import Write
@@ -37,20 +36,24 @@ def found(name: str, release: Path, folder: Path, *, on_servers: bool) -> Drille
     return drill(KNOWN[name], release, folder, on_servers=on_servers, rounds=1)
 
 
-@pytest.mark.parametrize(("name", "on_servers"), [("kill server", False), ("kill worker", True), ("stop redis", True)])
+@pytest.mark.parametrize(
+    ("name", "on_servers"), [("kill server", False), ("hang model", False), ("full disk", False), ("stop redis", True)]
+)
 def test_nothing_acknowledged_is_lost_or_counted_twice(name: str, on_servers: bool, tiny_release_folder: Path, tmp_path: Path) -> None:
     shown = found(name, tiny_release_folder, tmp_path / "drill", on_servers=on_servers)
+    assert shown.failed is None
+    assert shown.kept is not None
     assert shown.kept.acknowledged > 20
     assert (shown.kept.lost, shown.kept.miscounted) == (0, 0)
     assert shown.broken == []
     assert shown.good
-    assert shown.asked > 10
-    assert shown.answered > 0
+    assert shown.asked > 0
+    assert shown.recovery is not None
 
 
 def test_what_is_missing_or_counted_twice_is_found(tiny_release_folder: Path, tmp_path: Path) -> None:
     """The drill itself must be able to fail."""
-    with opened(tmp_path) as (log, store):
+    with opened(tmp_path / "state") as (log, store):
         log.append([LiveEvent(f"e{number}", "ann", "i1", "view", 1_000) for number in range(5)])
         worker = Worker(log, store, lambda _: ())
         while worker.step():
@@ -61,7 +64,7 @@ def test_what_is_missing_or_counted_twice_is_found(tiny_release_folder: Path, tm
     assert (whole.acknowledged, whole.lost, whole.miscounted, whole.good) == (2, 0, 0, True)
     lost = made.kept(Seen(acknowledged={"ann": ["e0", "e9"]}))
     assert (lost.lost, lost.good) == (1, False)
-    with opened(tmp_path) as (log, store):
+    with opened(tmp_path / "state") as (log, store):
         (key,) = store.names("user:")
         (state,) = store.get([key])
         assert state is not None
@@ -82,11 +85,3 @@ def test_the_command_lists_faults_and_refuses_others() -> None:
     assert all(fault.name in done.output for fault in FAULTS)
     with pytest.raises(InputError, match="no such faults"):
         CliRunner().invoke(app, ["drill", "flood"], catch_exceptions=False)
-
-
-def test_the_report_is_for_people_and_for_programs(tmp_path: Path) -> None:
-    one = Drilled("kill", "files", 2, Kept(10, 0, 0, 0.1), 20, 0.9, 1.5, 5.0, 9.0, {"tandem": 2}, {"dense": 18}, [], {"seconds": 1.0})
-    write([one, replace(one, broken=["500 oh"])], tmp_path / "drills.json")
-    told = json.loads((tmp_path / "drills.json").read_text())
-    assert [drilled["good"] for drilled in told["drills"]] == [True, False]
-    assert "| kill | files | 2 | 10 | 0 | 0 | 90.0% of 20 | 1.5 s | 9 ms | tandem |" in (tmp_path / "drills.md").read_text()

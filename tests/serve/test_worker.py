@@ -22,6 +22,7 @@ from penchant.serve.sqlite_log import SqliteEventLog
 from penchant.serve.sqlite_store import SqliteStateStore
 from penchant.serve.stores import StateStore, Write, user_key
 from penchant.serve.worker import DEAD, Worker
+from penchant.users.decay import DAY
 from penchant.users.state import UserState
 from tests.servers import kafka_broker, redis_server
 
@@ -127,6 +128,16 @@ def test_what_cannot_be_is_set_aside_with_its_reason(worker: Worker, log: EventL
     assert letter is not None
     assert "lies in the future" in json.loads(letter.value)["reason"]
     assert worker.progress.dead == 1
+
+
+def test_what_was_logged_before_the_clock_was_set_back_counts(log: EventLog, store: StateStore) -> None:
+    clock = iter([NOW, *[NOW - 30 * DAY] * 9])
+    worker = Worker(log, store, labels, clock=lambda: next(clock))
+    log.append([event(1)])
+    drain(worker)
+    log.append([event(2), event(3, time=NOW - 30 * DAY)])
+    drain(worker)
+    assert (state(store, "ann").total, worker.progress.dead) == (3, 0)
 
 
 def test_a_replay_comes_to_the_same_state(worker: Worker, log: EventLog, store: StateStore) -> None:

@@ -8,6 +8,7 @@ from __future__ import annotations
 import json
 import threading
 import time
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from http.client import HTTPConnection, HTTPException
 from typing import Any
@@ -21,22 +22,39 @@ _PAUSE = 0.05  # seconds after a refusal
 OK, REFUSED, FAILED = "answered", "refused", "failed"
 
 
+@dataclass(frozen=True, slots=True)
+class Visit:
+    """A request, and what became of it.
+
+    Attributes:
+        wrote: Whether it brought events, and did not ask for a list.
+        began: By ``time.monotonic``.
+        seconds: Until its answer, or until it was given up.
+        outcome: One of three.
+        rung: The way in which the list was made.
+        missing: Parts that it was made without.
+    """
+
+    wrote: bool
+    began: float
+    seconds: float
+    outcome: str
+    rung: str = ""
+    missing: tuple[str, ...] = ()
+
+
 @dataclass
 class Seen:
     """What visitors were told.
 
     Attributes:
         acknowledged: Events by user: ids that the service took.
-        asked: (Moment, outcome, seconds) of each request for a list; moments by ``time.monotonic``.
-        parts: How often each part was missing in an answer.
-        rungs: How often each way of making a list was taken.
+        visits: In the order in which they ended.
         broken: Answers with a status from 500 on other than 503, which should never come.
     """
 
     acknowledged: dict[str, list[str]] = field(default_factory=dict)
-    asked: list[tuple[float, str, float]] = field(default_factory=list)
-    parts: dict[str, int] = field(default_factory=dict)
-    rungs: dict[str, int] = field(default_factory=dict)
+    visits: list[Visit] = field(default_factory=list)
     broken: list[str] = field(default_factory=list)
 
 
@@ -50,13 +68,25 @@ class Visitors:
         writers: Threads that write, each for users of its own.
         readers: Threads that ask.
         pause: Seconds between two requests of one thread.
+        batch: Events of one request.
+        key: Of the service; None where it asks for none.
         seed: Of what they do.
     """
 
     def __init__(
-        self, port: int, users: list[str], items: list[str], *, writers: int = 2, readers: int = 2, pause: float = 0.02, seed: int = 0
+        self,
+        port: int,
+        users: list[str],
+        items: list[str],
+        *,
+        writers: int = 2,
+        readers: int = 2,
+        pause: float = 0.02,
+        batch: int = 1,
+        key: str | None = None,
+        seed: int = 0,
     ) -> None:
-        self.port, self.users, self.items, self.pause = port, users, items, pause
+        self.port, self.users, self.items, self.pause, self.batch, self.key = port, users, items, pause, batch, key
         self.seen, self._lock, self._stop = Seen(), threading.Lock(), threading.Event()
         makes = [(self._write, number, writers) for number in range(writers)] + [(self._read, number, readers) for number in range(readers)]
         self._threads = [
@@ -82,7 +112,7 @@ class Visitors:
         ends = time.monotonic() + seconds
 
         def crowd(number: int) -> None:
-            line = Line(self.port)
+            line = Line(self.port, self.key)
             while time.monotonic() < ends:
                 outcome, _ = line.ask("/v1/recommend", {"user_id": self.users[number % len(self.users)], "k": 10})
                 with self._lock:
@@ -96,62 +126,72 @@ class Visitors:
             thread.join()
         return told
 
+    def newest(self) -> list[Visit]:
+        """The visits so far."""
+        with self._lock:
+            return list(self.seen.visits)
+
     def _write(self, users: list[str], random: np.random.Generator) -> None:
-        line, number = Line(self.port), 0
+        line, number = Line(self.port, self.key), 0
         while not self._stop.is_set():
-            user, number = users[int(random.integers(len(users)))], number + 1
-            event_id = f"{users[0]}-{number}"
-            event = {
-                "event_id": event_id,
-                "user_id": user,
-                "item_id": self.items[int(random.integers(len(self.items)))],
-                "event": "view",
-            }
+            events: list[dict[str, str]] = []
+            for _ in range(self.batch):
+                number += 1
+                user, item = users[int(random.integers(len(users)))], self.items[int(random.integers(len(self.items)))]
+                events.append({"event_id": f"{users[0]}-{number}", "user_id": user, "item_id": item, "event": "view"})
             while not self._stop.is_set():
-                outcome, _ = line.ask("/v1/events", {"events": [event]}, good=202)
+                started = time.monotonic()
+                outcome, _ = line.ask("/v1/events", {"events": events}, good=202)
+                self._saw(Visit(True, started, time.monotonic() - started, outcome), line, events if outcome == OK else ())
                 if outcome == OK:
-                    with self._lock:
-                        self.seen.acknowledged.setdefault(user, []).append(event_id)
                     break
                 self._stop.wait(_PAUSE)
             self._stop.wait(self.pause)
         line.close()
 
     def _read(self, users: list[str], random: np.random.Generator) -> None:
-        line = Line(self.port)
+        line = Line(self.port, self.key)
         while not self._stop.is_set():
             started = time.monotonic()
             outcome, answer = line.ask("/v1/recommend", {"user_id": users[int(random.integers(len(users)))], "k": 10})
-            with self._lock:
-                self.seen.asked.append((started, outcome, time.monotonic() - started))
-                if outcome == OK:
-                    self.seen.rungs[answer["rung"]] = self.seen.rungs.get(answer["rung"], 0) + 1
-                    for part in answer["parts"]["missing"]:
-                        self.seen.parts[part] = self.seen.parts.get(part, 0) + 1
-                elif line.broken is not None:
-                    self.seen.broken.append(line.broken)
+            how = (answer["rung"], tuple(answer["parts"]["missing"])) if outcome == OK else ("", ())
+            self._saw(Visit(False, started, time.monotonic() - started, outcome, *how), line)
             self._stop.wait(self.pause)
         line.close()
+
+    def _saw(self, visit: Visit, line: Line, taken: Sequence[dict[str, str]] = ()) -> None:
+        with self._lock:
+            self.seen.visits.append(visit)
+            for event in taken:
+                self.seen.acknowledged.setdefault(event["user_id"], []).append(event["event_id"])
+            if line.broken is not None:
+                self.seen.broken.append(line.broken)
 
 
 class Line:
     """A connection that is made anew after a failure.
 
+    Args:
+        port: Of the service, on loopback.
+        key: Of the service.
+
     Attributes:
         broken: What the newest answer said, if its status was one that should never come.
     """
 
-    def __init__(self, port: int) -> None:
+    def __init__(self, port: int, key: str | None = None) -> None:
         self.port, self.broken = port, None
+        self._headers = {"content-type": "application/json"} | ({} if key is None else {"authorization": f"Bearer {key}"})
         self._connection: HTTPConnection | None = None
 
-    def ask(self, path: str, body: dict[str, Any], *, good: int = 200) -> tuple[str, Any]:
-        """What became of a request, and the answer's JSON where it was answered."""
+    def ask(self, path: str, body: dict[str, Any] | None = None, *, good: int = 200) -> tuple[str, Any]:
+        """What became of a request, and the answer's JSON where it was answered. Without a body it is a GET."""
         self.broken: str | None = None
         try:
             if self._connection is None:
                 self._connection = HTTPConnection("127.0.0.1", self.port, timeout=_TIMEOUT)
-            self._connection.request("POST", path, json.dumps(body), {"content-type": "application/json"})
+            sent = ("GET", path, None) if body is None else ("POST", path, json.dumps(body))
+            self._connection.request(*sent, self._headers)
             answer = self._connection.getresponse()
             content = answer.read()
         except (OSError, HTTPException):
