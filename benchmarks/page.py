@@ -1,4 +1,4 @@
-"""docs/benchmarks.md from benchmarks/results/*.json, so that no number there is typed by hand; losses are shown like the rest.
+"""docs/benchmarks.md and docs/drills.md from benchmarks/results/*.json, so that no number there is typed by hand; losses are shown too.
 
 Run: python -m benchmarks.page
 """
@@ -10,8 +10,10 @@ from pathlib import Path
 from typing import Any
 
 from benchmarks.harness import RESULTS
+from penchant.serve.drill import report
 
-PAGE = Path(__file__).resolve().parents[1] / "docs" / "benchmarks.md"
+DOCS = Path(__file__).resolve().parents[1] / "docs"
+PAGE, DRILLS = DOCS / "benchmarks.md", DOCS / "drills.md"
 TITLES = {  # also the order; a file not named here comes last, under its own name
     "peers": "Against other libraries",
     "training": "Training",
@@ -87,6 +89,11 @@ def page(folder: Path = RESULTS) -> str:
     return "\n".join(parts) + "\n"
 
 
+def drills(folder: Path = RESULTS) -> str:
+    """The page of drills."""
+    return report.page(json.loads((folder / "drills.json").read_text(encoding="utf-8")))
+
+
 def table(rows: list[dict[str, Any]]) -> list[str]:
     """One line a row; columns of peers and of shares only where there are any."""
     peers = any(row["peer"] is not None for row in rows)
@@ -123,3 +130,4 @@ def machines(rows: list[dict[str, Any]]) -> list[str]:
 
 if __name__ == "__main__":
     PAGE.write_text(page(), encoding="utf-8")
+    DRILLS.write_text(drills(), encoding="utf-8")

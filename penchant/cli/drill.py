@@ -13,8 +13,9 @@ from rich.markdown import Markdown
 
 from penchant.cli.options import ReleaseOption
 from penchant.cli.serving import DEFAULT_RELEASE
+from penchant.serve.drill.drilled import Drilled, drill
 from penchant.serve.drill.faults import FAULTS, chosen
-from penchant.serve.drill.report import Drilled, drill, page, plain, write
+from penchant.serve.drill.report import page, plain, write
 
 console = Console()
 
@@ -32,7 +33,9 @@ def run_drills(
     show: Annotated[bool, typer.Option("--list", help="Tell the faults and end.")] = False,
     seed: Annotated[int, typer.Option("--seed", help="Of visitors and moments.")] = 0,
 ) -> None:
-    """Start the platform, let people use it, break it, and compare what it acknowledged with what is left. Ends with 1 if anything is lost.
+    """Start the platform, let people use it, break it, and compare what it acknowledged with what is left.
+
+    Ends with 1 if anything is lost or counts twice, or if not all is well again.
 
     Examples: `penchant drill --list` · `penchant drill "kill worker" --rounds 50` · `penchant drill --report drills.json`
     """

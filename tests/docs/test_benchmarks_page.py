@@ -1,4 +1,4 @@
-"""The page of measured speed is the one its records make, and it hides no loss."""
+"""The pages of measured speed and of drills are the ones that their records make, and hide no loss."""
 
 from __future__ import annotations
 
@@ -8,11 +8,12 @@ from pathlib import Path
 import pytest
 
 from benchmarks.harness import compared, row, stamped
-from benchmarks.page import PAGE, page
+from benchmarks.page import DRILLS, PAGE, drills, page
 
 
-def test_the_committed_page_is_made_from_the_committed_records() -> None:
+def test_the_committed_pages_are_made_from_the_committed_records() -> None:
     assert PAGE.read_text(encoding="utf-8") == page(), "run: python -m benchmarks.page"
+    assert DRILLS.read_text(encoding="utf-8") == drills(), "run: python -m benchmarks.page"
 
 
 def test_a_loss_is_shown(tmp_path: Path) -> None:

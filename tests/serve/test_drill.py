@@ -13,9 +13,9 @@ from penchant.cli.main import app
 from penchant.core.errors import InputError, StorageError
 from penchant.serve.backends import opened
 from penchant.serve.drill import programs
+from penchant.serve.drill.drilled import Drilled, drill
 from penchant.serve.drill.faults import FAULTS
 from penchant.serve.drill.programs import Program, free_port
-from penchant.serve.drill.report import Drilled, drill
 from penchant.serve.drill.scene import Scene
 from penchant.serve.drill.visitors import Seen, Visitors
 from penchant.serve.events import LiveEvent

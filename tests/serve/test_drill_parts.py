@@ -22,9 +22,10 @@ from penchant.pipeline.shelf import Shelf
 from penchant.serve.drill import releases
 from penchant.serve.drill.altered import hanging, steppable
 from penchant.serve.drill.disk import full, small
+from penchant.serve.drill.drilled import Trouble, _recovery, _usual, reckoned
 from penchant.serve.drill.faults import FAULTS, chosen
 from penchant.serve.drill.programs import Program, free_port
-from penchant.serve.drill.report import Trouble, _recovery, _usual, reckoned, write
+from penchant.serve.drill.report import write
 from penchant.serve.drill.scene import Kept, Scene, until
 from penchant.serve.drill.switches import CLOCK, DELAY, HANG, Switches
 from penchant.serve.drill.visitors import FAILED, OK, REFUSED, Seen, Visit, Visitors
