@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import shutil
+import signal
+import sys
 import tempfile
 from pathlib import Path
 from typing import Annotated
@@ -18,6 +20,7 @@ from penchant.serve.drill.faults import FAULTS, chosen
 from penchant.serve.drill.report import page, plain, write
 
 console = Console()
+_TERMINATED = 128 + signal.SIGTERM
 
 
 def run_drills(
@@ -44,6 +47,7 @@ def run_drills(
             console.print(f"{fault.name:14} {fault.says}{' Needs Redis and a broker.' if fault.servers else ''}")
         return
     faults = chosen(names)
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(_TERMINATED))  # as after Ctrl-C, what was started is ended
     found: list[Drilled] = []
     with tempfile.TemporaryDirectory() as folder:
         for fault in faults:

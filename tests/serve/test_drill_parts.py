@@ -14,12 +14,15 @@ from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
+import polars as pl
 import pytest
 
-from penchant.core.artifacts import read_artifact
+from penchant.core.artifacts import read_artifact, write_artifact
 from penchant.core.errors import ArtifactError, InputError, StorageError
+from penchant.core.manifest import dated
+from penchant.pipeline.release import KIND
 from penchant.pipeline.shelf import Shelf
-from penchant.serve.drill import releases
+from penchant.serve.drill import offline, releases
 from penchant.serve.drill.altered import hanging, steppable
 from penchant.serve.drill.disk import full, small
 from penchant.serve.drill.drilled import Trouble, _recovery, _usual, reckoned
@@ -148,6 +151,54 @@ def test_what_is_spoilt_is_a_copy_and_is_refused(tiny_release_folder: Path, tmp_
     assert len(seen) == 3
     read_artifact(tiny_release_folder)
     read_artifact(shelf.folder / "releases" / name)
+
+
+JOB = """
+import pathlib, shutil, sys, time
+made, shelf = map(pathlib.Path, sys.argv[1:])
+(shelf / ".work").mkdir(parents=True, exist_ok=True)
+(shelf / ".work" / "plan.json").write_text("{}")
+time.sleep(0.3)
+if not (shelf / "releases").exists():
+    shutil.copytree(made, shelf / "releases" / made.name)
+    (shelf / "shelf.json").write_text('{"version": 1, "moves": []}')
+"""
+
+
+@pytest.fixture
+def offered(tiny_release_folder: Path, tmp_path: Path) -> Scene:
+    """A scene in which nothing runs, with a live release."""
+    made = Scene(tmp_path, {}, {}, Visitors(1, ["ann"], [f"i{number}" for number in range(1, 31)]))
+    made.shelf.promote(made.shelf.add(tiny_release_folder))
+    return made
+
+
+def jobs(monkeypatch: pytest.MonkeyPatch, folder: Path, *contents: int | None) -> None:
+    """The first job makes a release of the first content, and so on; None: it fails."""
+    programs = []
+    for place, content in enumerate(contents):
+        release = folder / f"job-{place}" / "release"
+        with write_artifact(release, kind=KIND, settings={"dataset": "data"}) as out:
+            out.json("content", content)
+        script = "raise SystemExit(3)" if content is None else JOB
+        programs.append(lambda shelf, script=script, release=release: [sys.executable, "-c", script, str(release), str(shelf)])
+    commands = iter(programs)
+    monkeypatch.setattr(offline, "_job", lambda scene, data, shelf: Program("job", next(commands)(shelf)))
+
+
+def test_what_a_killed_job_makes_is_compared_with_what_it_should(offered: Scene, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    with dated(1_600_000_000):
+        jobs(monkeypatch, tmp_path, 7, 7, 7, 8, None)
+    random = np.random.default_rng(0)
+    assert offline.killed(offered, random)["killed after"] > 0
+    events = pl.read_parquet(tmp_path / "offline" / "data" / "events.parquet")
+    assert set(events["item_id"]) <= set(offered.visitors.items)
+    assert len(events) > 50
+    offline.killed(offered, random)
+    with pytest.raises(StorageError, match="differ from an undisturbed run"):
+        offline.killed(offered, random)
+    with pytest.raises(StorageError, match="it ended with 3"):
+        offline.killed(offered, random)
 
 
 def visit(began: float, outcome: str = OK, *, wrote: bool = False, missing: tuple[str, ...] = ()) -> Visit:
