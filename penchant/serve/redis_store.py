@@ -13,6 +13,7 @@ from typing import Any
 import redis
 
 from penchant.core.errors import StorageError
+from penchant.pipeline.breaker import Breaker
 from penchant.serve.events import Positions
 from penchant.serve.stores import Stored, Write, key_bytes, key_text
 
@@ -60,6 +61,7 @@ for place = 2, #KEYS do
 end
 return there
 """
+_REST = 1.0  # seconds that a server is left alone after a row of answers that did not come
 _REMEDY = "check that Redis runs and can be reached, then try again; what was logged is safe"
 
 
@@ -70,13 +72,15 @@ class RedisStateStore:
         url: Of the server, such as ``redis://localhost:6379/0``.
         name: Stores of other names on the same server do not touch.
         wait_seconds: How long the server may take for an answer.
+        breaker: Opened by answers that did not come: as long as it is open nobody waits for any.
 
     Raises:
         StorageError: The server does not answer.
     """
 
-    def __init__(self, url: str, *, name: str = "penchant", wait_seconds: float = 1.0) -> None:
+    def __init__(self, url: str, *, name: str = "penchant", wait_seconds: float = 1.0, breaker: Breaker | None = None) -> None:
         self.name, self._open = name, True
+        self._breaker = breaker or Breaker(rest_seconds=_REST)
         self.server = url.rsplit("@", 1)[-1]  # without a password
         with self._told():
             # Nothing is tried twice behind our back: a change whose answer was lost may have been made.
@@ -153,7 +157,12 @@ class RedisStateStore:
     def _told(self) -> Iterator[None]:
         if not self._open:
             raise StorageError(f"store {self.name!r}", "the state store is closed", "open it again")
+        if not self._breaker.passes():
+            raise StorageError(f"store {self.name!r} at {self.server}", "Redis has not answered of late, and is left alone", _REMEDY)
         try:
             yield
         except redis.RedisError as error:
+            if isinstance(error, redis.TimeoutError):  # a refusal costs nobody time
+                self._breaker.failed()
             raise StorageError(f"store {self.name!r} at {self.server}", f"Redis did not do what was asked ({error})", _REMEDY) from error
+        self._breaker.succeeded()

@@ -8,6 +8,7 @@ import pytest
 import redis
 
 from penchant.core.errors import StorageError
+from penchant.pipeline.breaker import Breaker
 from penchant.serve.drill import programs
 from penchant.serve.redis_store import RedisStateStore
 from penchant.serve.stores import Write
@@ -49,6 +50,23 @@ def test_a_slow_server_is_not_waited_for_for_long(tmp_path: Path) -> None:
         with pytest.raises(StorageError):
             store.get(["a"])
         program.go_on()
+        assert store.put({"a": Write(b"1")})
+
+
+def test_a_server_that_hangs_is_left_alone_and_tried_again(tmp_path: Path) -> None:
+    now = [0.0]
+    breaker = Breaker(failures=2, rest_seconds=5.0, clock=lambda: now[0])
+    with running(lambda: programs.redis(tmp_path, free_port())) as program:
+        store = RedisStateStore(f"redis://127.0.0.1:{program.port}/0", wait_seconds=0.1, breaker=breaker)
+        program.halt()
+        for told in ("did not do what was asked", "did not do what was asked", "is left alone", "is left alone"):
+            with pytest.raises(StorageError, match=told):
+                store.get(["a"])
+        program.go_on()
+        with pytest.raises(StorageError, match="is left alone"):
+            store.get(["a"])
+        now[0] = 6.0
+        assert store.get(["a"]) == [None]
         assert store.put({"a": Write(b"1")})
 
 
