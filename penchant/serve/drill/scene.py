@@ -23,7 +23,7 @@ from penchant.serve.logged import read_log
 from penchant.serve.stores import StateStore, user_key
 from penchant.users.state import UserState
 
-_CATCH_UP = 120.0  # seconds that the worker has at the end
+_CATCH_UP = 600.0  # seconds that the worker has to catch up
 _VISITORS, _ITEMS = 40, 500
 _LOOK = 0.1
 _KEY_SECONDS = 7 * 86_400.0
