@@ -45,7 +45,8 @@ def spoilt(scene: Scene, random: np.random.Generator) -> Mapping[str, Any]:
     back = until(lambda: _told(line).get("served") == whole, whole, "it is not served")
     shutil.rmtree(shelf.folder / FOLDER / broken)
     line.close()
-    return {"spoilt": file, "how": how, "reason": told["refused"], "seconds until refused": seconds, "seconds until the next": back}
+    reason = str(told["refused"]).replace(f"{shelf.folder}{os.sep}", "")
+    return {"spoilt": file, "how": how, "reason": reason, "seconds until refused": seconds, "seconds until the next": back}
 
 
 def _copy(shelf: Shelf, name: str, other: str) -> str:
