@@ -12,7 +12,7 @@ import numpy as np
 from confluent_kafka import Producer
 from redis import Redis
 
-from penchant.core.errors import InputError
+from penchant.core.errors import InputError, StorageError, require
 from penchant.serve.backends import SERVED_NAME
 from penchant.serve.drill import offline, releases
 from penchant.serve.drill.disk import full
@@ -21,6 +21,7 @@ from penchant.serve.drill.switches import CLOCK, DELAY, HANG
 from penchant.serve.drill.visitors import OK, Line
 from penchant.serve.kafka_log import TOPIC
 from penchant.serve.sqlite_served import SqliteServedLog
+from penchant.serve.worker import DEAD
 
 #: Seconds that an outage lasts.
 OUTAGE = 3.0
@@ -119,7 +120,8 @@ def _flush(scene: Scene, random: np.random.Generator) -> Mapping[str, Any]:
     keys = client.dbsize()
     client.flushall()
     client.close()
-    return {"keys forgotten": keys}
+    _, seconds = scene.caught_up()
+    return {"keys forgotten": keys, "seconds until all was made anew": seconds}
 
 
 def _poison(scene: Scene, random: np.random.Generator) -> Mapping[str, Any]:
@@ -127,8 +129,12 @@ def _poison(scene: Scene, random: np.random.Generator) -> Mapping[str, Any]:
     letters = [b"", b"{", b"\xff\xfe", b'{"event_id": 1}', b"[]" * 1000]
     for place, letter in enumerate(letters):
         producer.produce(TOPIC, letter, partition=place % 4)
-    left = producer.flush(10)
-    return {"records": len(letters) - left}
+    require(not producer.flush(10), "the broker", "it did not take all records", "see what it says", StorageError)
+    scene.caught_up()
+    with scene.data() as (_, store):
+        aside = len(store.names(DEAD))
+    require(aside == len(letters), f"{aside} of {len(letters)}", "not all were set aside", "see penchant.serve.worker", StorageError)
+    return {"records set aside with a reason": aside}
 
 
 def _crowd(scene: Scene, random: np.random.Generator) -> Mapping[str, Any]:

@@ -56,12 +56,12 @@ def _copy(shelf: Shelf, name: str, other: str) -> str:
 
 def _spoil(release: Path, random: np.random.Generator) -> tuple[str, str]:
     """Spoil one file of a release, which may be linked: what is changed is a copy."""
-    files = sorted(path for path in release.rglob("*") if path.is_file())
+    files = sorted(path for path in release.rglob("*") if path.is_file() and path.stat().st_size)
     path = release / MANIFEST if random.random() < 0.2 else files[int(random.integers(len(files)))]  # read first, and by itself
     content = bytearray(path.read_bytes())
     path.unlink()
     how = ("one bit turned", "cut in half", "gone")[int(random.integers(3))]
-    if how == "one bit turned" and content:
+    if how == "one bit turned":
         content[int(random.integers(len(content)))] ^= 1 << int(random.integers(8))
     if how != "gone":
         path.write_bytes(content if how == "one bit turned" else content[: len(content) // 2])
