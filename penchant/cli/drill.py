@@ -15,6 +15,7 @@ from rich.markdown import Markdown
 
 from penchant.cli.options import ReleaseOption
 from penchant.cli.serving import DEFAULT_RELEASE
+from penchant.core.errors import InputError
 from penchant.serve.drill.drilled import Drilled, drill
 from penchant.serve.drill.faults import FAULTS, chosen
 from penchant.serve.drill.report import page, plain, write
@@ -38,7 +39,7 @@ def run_drills(
 ) -> None:
     """Start the platform, let people use it, break it, and compare what it acknowledged with what is left.
 
-    Ends with 1 if anything is lost or counts twice, or if not all is well again.
+    Ends with 1 if anything is lost or counts twice, if not all is well again, or if a drill cannot be done here.
 
     Examples: `penchant drill --list` · `penchant drill "kill worker" --rounds 50` · `penchant drill --report drills.json`
     """
@@ -49,14 +50,21 @@ def run_drills(
     faults = chosen(names)
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(_TERMINATED))  # as after Ctrl-C, what was started is ended
     found: list[Drilled] = []
+    left_out = 0
     with tempfile.TemporaryDirectory() as folder:
         for fault in faults:
             for on_servers in [False] * (files and not fault.servers) + [True] * servers:
                 where = Path(folder) / f"{fault.name.replace(' ', '-')}-{on_servers}"
-                found.append(drill(fault, release, where, on_servers=on_servers, rounds=rounds, seed=seed))
-                shutil.rmtree(where)
+                try:
+                    found.append(drill(fault, release, where, on_servers=on_servers, rounds=rounds, seed=seed))
+                except InputError as error:
+                    left_out += 1
+                    console.print(f"{fault.name} is left out: {error}")
+                    continue
+                finally:
+                    shutil.rmtree(where, ignore_errors=True)
                 if report is not None:
                     write(found[-1], report)
     console.print(Markdown(page({"drills": [plain(one) for one in found]})))
-    if not all(one.good for one in found):
+    if left_out or not all(one.good for one in found):
         raise typer.Exit(1)

@@ -12,7 +12,6 @@ from typer.testing import CliRunner
 from penchant.cli.main import app
 from penchant.core.errors import InputError, StorageError
 from penchant.serve.backends import opened
-from penchant.serve.drill import programs
 from penchant.serve.drill.drilled import Drilled, drill
 from penchant.serve.drill.faults import FAULTS
 from penchant.serve.drill.programs import Program, free_port
@@ -27,13 +26,10 @@ KNOWN = {fault.name: fault for fault in FAULTS}
 
 
 def found(name: str, release: Path, folder: Path, *, on_servers: bool) -> Drilled:
-    if on_servers:
-        try:
-            programs.redis(folder, 1)
-            programs.broker(1)
-        except InputError as missing:
-            pytest.skip(str(missing))
-    return drill(KNOWN[name], release, folder, on_servers=on_servers, rounds=1)
+    try:
+        return drill(KNOWN[name], release, folder, on_servers=on_servers, rounds=1)
+    except InputError as missing:
+        pytest.skip(str(missing))
 
 
 @pytest.mark.parametrize(

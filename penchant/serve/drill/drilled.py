@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 
 from penchant.core.artifacts import read_artifact
-from penchant.core.errors import PenchantError
+from penchant.core.errors import InputError, PenchantError
 from penchant.core.progress import note
 from penchant.core.seeds import generator
 from penchant.pipeline.shelf import release_at
@@ -102,8 +102,8 @@ def drill(fault: Fault, release: Path, folder: Path, *, on_servers: bool, rounds
     """Start the platform, let visitors in, let it happen, and look at what is left.
 
     Raises:
-        InputError: A program is not installed.
-        StorageError: One did not start.
+        InputError: A program is not installed, or this machine does not allow it.
+        StorageError: A program did not start.
     """
     random, started = generator(seed, len(fault.name)), time.monotonic()
     told: Mapping[str, Any] = {}
@@ -121,6 +121,8 @@ def drill(fault: Fault, release: Path, folder: Path, *, on_servers: bool, rounds
                 ended = time.monotonic()
                 troubles.append(Trouble(began, ended, _recovery(made, ended, _usual(before))))
                 note(f"{fault.name} on {'servers' if on_servers else 'files'}: {number + 1}")
+        except InputError:  # it cannot be done here
+            raise
         except PenchantError as error:
             failed = str(error)
         time.sleep(_AFTER)
