@@ -12,10 +12,11 @@ from typer.testing import CliRunner
 from penchant.cli.main import app
 from penchant.core.errors import InputError, StorageError
 from penchant.serve.backends import opened
-from penchant.serve.drill.drilled import Drilled, drill
-from penchant.serve.drill.faults import FAULTS
+from penchant.serve.drill import faults
+from penchant.serve.drill.drilled import drill
+from penchant.serve.drill.faults import FAULTS, Fault
 from penchant.serve.drill.programs import Program, free_port
-from penchant.serve.drill.scene import Scene
+from penchant.serve.drill.scene import Scene, Setting
 from penchant.serve.drill.visitors import Seen, Visitors
 from penchant.serve.events import LiveEvent
 from penchant.serve.stores import Write
@@ -25,18 +26,28 @@ from penchant.users.state import UserState
 KNOWN = {fault.name: fault for fault in FAULTS}
 
 
-def found(name: str, release: Path, folder: Path, *, on_servers: bool) -> Drilled:
-    try:
-        return drill(KNOWN[name], release, folder, on_servers=on_servers, rounds=1)
-    except InputError as missing:
-        pytest.skip(str(missing))
+def one_after_the_other(*names: str) -> Fault:
+    """All of these as one fault: processes take longer to start than most faults last."""
+    setting = Setting(arguments=KNOWN["hang model"].setting.arguments, rules=KNOWN["clock"].setting.rules, altered=True, small_disk=True)
+    return Fault("several", "", lambda scene, random: {name: KNOWN[name].act(scene, random) for name in names}, setting=setting)
 
 
 @pytest.mark.parametrize(
-    ("name", "on_servers"), [("kill server", False), ("hang model", False), ("full disk", False), ("stop redis", True)]
+    ("fault", "on_servers"),
+    [
+        (one_after_the_other("kill server", "full disk", "hang model", "spoilt release", "clock"), False),
+        (KNOWN["stop redis"], True),
+    ],
+    ids=["on files", "on servers"],
 )
-def test_nothing_acknowledged_is_lost_or_counted_twice(name: str, on_servers: bool, tiny_release_folder: Path, tmp_path: Path) -> None:
-    shown = found(name, tiny_release_folder, tmp_path / "drill", on_servers=on_servers)
+def test_nothing_acknowledged_is_lost_or_counted_twice(
+    fault: Fault, on_servers: bool, tiny_release_folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(faults, "OUTAGE", 1.0)
+    try:
+        shown = drill(fault, tiny_release_folder, tmp_path / "drill", on_servers=on_servers, rounds=1)
+    except InputError as missing:
+        pytest.skip(str(missing))
     assert shown.failed is None
     assert shown.kept is not None
     assert shown.kept.acknowledged > 20

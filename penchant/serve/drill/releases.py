@@ -26,7 +26,7 @@ def spoilt(scene: Scene, random: np.random.Generator) -> Mapping[str, Any]:
     Raises:
         StorageError: The server took it, did not say why it refuses it, or did not go on to the next one.
     """
-    shelf, line = scene.shelf, Line(scene.visitors.port)
+    shelf, line = scene.shelf, Line(scene.visitors.port, scene.visitors.key)
     served = str(shelf.live)
     number = len(shelf.moves())
     broken, whole = (_copy(shelf, served, f"{name}-{number}") for name in ("broken", "whole"))
