@@ -113,13 +113,14 @@ def drill(fault: Fault, release: Path, folder: Path, *, on_servers: bool, rounds
     with scene(release, folder, on_servers=on_servers, seed=seed, setting=fault.setting) as made:
         made.visitors.start()
         time.sleep(_BEFORE)
+        usual = _usual(made.visitors.newest())
         try:
             for number in range(rounds if fault.repeated else 1):
                 time.sleep(float(random.uniform(*_PAUSE)))
-                before, began = made.visitors.newest(), time.monotonic()
+                before, began = len(made.visitors.seen.visits), time.monotonic()
                 told = fault.act(made, random)
                 ended = time.monotonic()
-                troubles.append(Trouble(began, ended, _recovery(made, ended, _usual(before))))
+                troubles.append(Trouble(began, ended, _recovery(made, ended, usual, before)))
                 note(f"{fault.name} on {'servers' if on_servers else 'files'}: {number + 1}")
         except InputError:  # it cannot be done here
             raise
@@ -150,15 +151,16 @@ def _usual(visits: Sequence[Visit]) -> set[str]:
     return {part for part, count in missing.items() if count > _USUAL * len(lists)}
 
 
-def _recovery(made: Scene, ended: float, usual: set[str]) -> float | None:
+def _recovery(made: Scene, ended: float, usual: set[str], before: int = 0) -> float | None:
     """Wait until lists and writes are answered as before; the seconds since a fault's end.
 
     Args:
         ended: When it did, by ``time.monotonic``.
         usual: Parts that were missing before, too.
+        before: Visits that are too old to look at.
     """
     while time.monotonic() - ended < _PATIENCE:
-        since = [visit for visit in made.visitors.newest() if visit.began >= ended]
+        since = [visit for visit in made.visitors.newest(before) if visit.began >= ended]
         well = [_well([visit for visit in since if visit.wrote is wrote], usual, least) for wrote, least in _WELL.items()]
         if None not in well:
             return max(moment for moment in well if moment is not None) - ended

@@ -126,10 +126,10 @@ class Visitors:
             thread.join()
         return told
 
-    def newest(self) -> list[Visit]:
-        """The visits so far."""
+    def newest(self, before: int = 0) -> list[Visit]:
+        """The visits so far, without the first ``before`` ones."""
         with self._lock:
-            return list(self.seen.visits)
+            return self.seen.visits[before:]
 
     def _write(self, users: list[str], random: np.random.Generator) -> None:
         line, number = Line(self.port, self.key), 0
