@@ -46,7 +46,8 @@ def plain(found: Drilled) -> dict[str, Any]:
 
 def page(values: Mapping[str, Any]) -> str:
     """A report for people: a table of what was kept, one of how answers suffered, and what faults told of themselves."""
-    drills = sorted(values["drills"], key=lambda one: [fault.name for fault in FAULTS].index(one["fault"]))
+    order = [fault.name for fault in FAULTS]
+    drills = sorted(values["drills"], key=lambda one: (order.index(one["fault"]), one["backend"]))
     lines = ["# Drills", "", *_ABOUT, "", *_table(_KEPT)]
     lines += [_row(*_name(one), *_what_was_kept(one), _short(one["recovery"], "s"), _verdict(one)) for one in drills]
     lines += ["", _DURING, "", *_table(_ANSWERS)]
