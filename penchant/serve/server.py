@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 import os
+import signal
 import socket
 import sys
 from contextlib import closing, suppress
@@ -73,10 +74,15 @@ def serve(
         if not loopback(host) and (settings is None or settings.keys is None):
             note(f"WARNING: {host} can be reached from other machines, and everybody may read and delete users' data: pass --keys FILE")
         with bound(host, port) as listener, suppress(KeyboardInterrupt):  # uvicorn has ended all requests before it passes this on
+            signal.signal(signal.SIGTERM, _ended)  # which uvicorn passes on, too: what waits for the disk is written all the same
             found = listener.getsockname()[1]
             config = uvicorn.Config(app, log_level="warning", access_log=False, server_header=False, timeout_graceful_shutdown=_PATIENCE)
             _Server(config, f"Penchant serves {release.settings.dataset} at {address(host, found)} (Ctrl-C ends)").run(sockets=[listener])
     note("The server has ended")
+
+
+def _ended(*_: object) -> None:
+    raise KeyboardInterrupt
 
 
 class _Server(uvicorn.Server):

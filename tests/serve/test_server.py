@@ -14,7 +14,7 @@ import sys
 import threading
 import urllib.request
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from pathlib import Path
 from urllib.parse import urlsplit
 
@@ -23,7 +23,9 @@ import torch
 
 from penchant.core.errors import ArtifactError, InputError
 from penchant.core.progress import SilentReporter, set_reporter
+from penchant.serve.backends import SERVED_NAME
 from penchant.serve.server import address, bound, loopback, serve
+from penchant.serve.sqlite_served import SqliteServedLog
 
 ROOT = Path(__file__).resolve().parents[2]
 START = """
@@ -35,8 +37,8 @@ serve(Path(sys.argv[1]), port=0, data_dir=Path(sys.argv[2]))
 
 
 @contextmanager
-def running(release: Path, data: Path) -> Iterator[str]:
-    """A server in a process of its own, killed at the end."""
+def running(release: Path, data: Path, ending: int = signal.SIGKILL) -> Iterator[str]:
+    """A server in a process of its own, killed at the end, or ended as is asked."""
     command = [sys.executable, "-c", START, str(release), str(data)]
     process = subprocess.Popen(command, cwd=ROOT, stderr=subprocess.PIPE, text=True, env={**os.environ, "OMP_NUM_THREADS": "1"})
     try:
@@ -48,8 +50,9 @@ def running(release: Path, data: Path) -> Iterator[str]:
             said += line
         yield found[0]
     finally:
-        process.kill()
-        process.communicate()
+        process.send_signal(ending)
+        said = process.communicate(timeout=30)[1]
+        assert ending == signal.SIGKILL or "The server has ended" in said
 
 
 def ask(address: str, body: object = None) -> dict:
@@ -218,3 +221,10 @@ def test_addresses_as_a_browser_takes_them() -> None:
     assert address("127.0.0.1", 8000) == "http://127.0.0.1:8000/"
     assert address("0.0.0.0", 80) == "http://localhost:80/"
     assert address("::1", 80) == "http://[::1]:80/"
+
+
+def test_a_server_that_is_asked_to_end_writes_what_waits(tiny_release_folder: Path, tmp_path: Path) -> None:
+    with running(tiny_release_folder, tmp_path, signal.SIGTERM) as home:
+        request_ids = [ask(f"{home}v1/recommend", {"user_id": "u1", "k": 5})["request_id"] for _ in range(5)]
+    with closing(SqliteServedLog(tmp_path / SERVED_NAME)) as answers:
+        assert [one.request_id for one in answers.since(0)] == request_ids
