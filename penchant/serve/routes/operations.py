@@ -1,0 +1,16 @@
+"""How the server does."""
+
+from __future__ import annotations
+
+from penchant.serve.operations.answers import OperationsOut
+from penchant.serve.operations.overview import overview
+from penchant.serve.routes.base import router
+from penchant.serve.service import Held
+
+routes = router("operations")
+
+
+@routes.get("/operations")
+def operations(service: Held) -> OperationsOut:
+    """How this process does: traffic and times of the last minutes, lag, dead letters, lists, vectors. Other processes are not told of."""
+    return overview(service)
