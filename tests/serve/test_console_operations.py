@@ -111,7 +111,7 @@ def test_how_the_server_does_is_seen_and_followed(
     expect(fact(page, "Median")).to_contain_text("ms")
     expect(page.get_by_role("table", name="How they were made")).to_contain_text("generative")
     expect(fact(page, "Newest event followed")).to_contain_text("s ago")
-    expect(page.locator(".beats rect.beat-back").first).to_be_attached()
+    expect(page.locator(".beats rect.beat").first).to_be_attached()
     expect(page.get_by_role("link", name="None is running")).to_have_attribute("href", "#/experiments")
     expect(page.get_by_role("table", name="On the shelf")).to_be_visible()
     assert page.evaluate(AUDIT, {"phone": size is PHONE}) == []

@@ -77,7 +77,7 @@ class TrafficOut(_Told):
 
     window_seconds: float = Field(description="That `total` and `routes` span; less than a minute only after the start.")
     total: Traffic
-    routes: list[RouteTraffic] = Field(description="Those that were asked, the most first.")
+    routes: list[RouteTraffic] = Field(description="Those that were asked, the most first; those who watch last.")
     beat_seconds: float
     beats: list[Beat] = Field(description="The oldest first.")
     running: int = Field(description="Requests under way.")

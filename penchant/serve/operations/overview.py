@@ -99,7 +99,7 @@ def _traffic(metrics: Metrics) -> TrafficOut:
     return TrafficOut(
         window_seconds=seconds,
         total=Traffic(**_rates(_together(routes), seconds)),
-        routes=sorted(told, key=lambda one: (-one.requests_per_second, one.route)),
+        routes=sorted(told, key=lambda one: (one.route in WATCHING, -one.requests_per_second, one.route)),
         beat_seconds=recent.seconds,
         beats=_beats(recent),
         running=_value(metrics.running),

@@ -31,7 +31,7 @@ export function mount(main) {
     try {
       const found = await api.operations(request.signal);
       stale.replaceChildren();
-      lead.textContent = `Release ${found.release.name} of ${found.release.dataset}. This process runs for ${duration(found.uptime_seconds)}; Penchant ${found.version}.`;
+      lead.textContent = `Release ${found.release.name} of ${found.release.dataset}. This process has run for ${duration(found.uptime_seconds)}; Penchant ${found.version}.`;
       refill(numbers, overview(found));
       seen = true;
     } catch (error) {
@@ -125,16 +125,16 @@ function figures({ beats, beat_seconds: seconds }) {
   const each = (write) => `${write} a second`;
   return [
     bars("Requests a second", beats.map((beat) => ({ ago: at(beat), back: beat.requests_per_second, front: beat.failed_per_second + beat.refused_per_second })),
-      { back: "all", front: "failed or refused", write: (value) => each(rate(value)), seconds }),
+      { back: ["all", "accent"], front: ["failed or refused", "ink"], write: (value) => each(rate(value)), seconds }),
     bars("Time of an answer", beats.map((beat) => ({ ago: at(beat), back: beat.milliseconds?.p99 ?? null, front: beat.milliseconds?.median ?? null })),
-      { back: "99 of 100", front: "median", write: milliseconds, seconds }),
+      { back: ["99 of 100", "edge"], front: ["median", "accent"], write: milliseconds, seconds }),
   ];
 }
 
 function routes(traffic) {
   if (!traffic.routes.length) return empty("Nothing was asked in the last minute.");
   const time = (one, name) => (one.milliseconds ? milliseconds(one.milliseconds[name]) : "–");
-  return table("By route, with those who watch", ["Route", "A second", "Refused", "Failed", "Median", "95 of 100", "99 of 100"], traffic.routes.map((one) => [
+  return table("By route; those who watch come last", ["Route", "A second", "Refused", "Failed", "Median", "95 of 100", "99 of 100"], traffic.routes.map((one) => [
     one.route.replace(":path", ""), rate(one.requests_per_second), rate(one.refused_per_second), rate(one.failed_per_second),
     time(one, "median"), time(one, "p95"), time(one, "p99")]));
 }

@@ -47,13 +47,13 @@ export function shelf(signal) {
     return [
       found.refused && h("p.note", {}, `Not served: ${found.refused}`),
       found.loading && h("p.note", {}, `${found.loading} is being loaded; ${found.served} answers until it is there.`),
-      table("On the shelf, the newest first", ["Release", "State", "Data set", "Made", "Change"], found.releases.toReversed().slice(0, SHOWN).map((one) => [
-        one.name, states(one, found.served), one.dataset, time(one.created), choice(one, live, been)])),
+      h("div.texts", {}, table("On the shelf, the newest first", ["Release", "State", "Data set", "Made", "Change"], found.releases.toReversed().slice(0, SHOWN).map((one) => [
+        one.name, states(one, found.served), one.dataset, time(one.created), choice(one, live, been)]))),
       found.moves.length > 0 && h("div.row", {}, h("button.button", {
         type: "button", disabled: found.moves.length < 2, on: { click: () => move("Roll back?", `${live?.name} is live. The release that was live before it takes its place.`, "Roll back", api.rollback) },
       }, "Roll back")),
-      found.moves.length > 0 && table("Changes, the newest first", ["When", "Live since", "How", "Checks", "Why"], found.moves.toReversed().slice(0, SHOWN).map((one) => [
-        time(one.at), one.after, one.way, one.passed === null ? "not asked" : one.passed ? "passed" : "failed", one.why || "–"])),
+      found.moves.length > 0 && h("div.texts", {}, table("Changes, the newest first", ["When", "Made live", "How", "Checks", "Why"], found.moves.toReversed().slice(0, SHOWN).map((one) => [
+        time(one.at), one.after, one.way, one.passed === null ? "not asked" : one.passed ? "passed" : "failed", one.why || "–"]))),
     ];
   }
 

@@ -1,7 +1,7 @@
 // How the last action travelled, as a small timeline beside the list.
 
 import { fill, h } from "../dom.js";
-import { done, milliseconds, percent, plural } from "../format.js";
+import { count, done, milliseconds, percent, plural } from "../format.js";
 import { on, state } from "../store.js";
 import { foldOnPhones } from "./history.js";
 
@@ -36,7 +36,7 @@ function row({ name, after, text }, last) {
   return h("li.step", { "data-waits": after === null ? "yes" : null },
     h("div.step-head", {}, h("strong", {}, name), h("span.step-time", {}, after === null ? "…" : after === 0 ? "0 ms" : `+${milliseconds(after)}`)),
     after !== null && h("span.track", { "aria-hidden": "true" }, mark),
-    h("p.facts", {}, text));
+    [text].flat().map((line) => h("p.facts", {}, line)));
 }
 
 /** Every step, `after` null for those that have not come. */
@@ -51,7 +51,7 @@ function stepsOf({ event, logged, known, followed, listed, before, over }) {
   ];
 }
 
-const written = ({ place, again }) => `${again ? "known already, at or before" : "on the disk,"} partition ${place.partition}, offset ${place.offset}`;
+const written = ({ place, again }) => `${again ? "known already, at or before" : "durable at"} partition ${place.partition}, offset ${place.offset}`;
 
 function grown(before, person) {
   if (before === null) return plural(person.events, "event");
@@ -70,7 +70,7 @@ function interests(before, { interests: now }) {
 
 function changed(change) {
   if (change === null) return "another list than before";
-  const named = (words, titles) => titles.length > 0 && `${titles.length} ${words}: ${titles.slice(0, NAMED).join(", ")}${titles.length > NAMED ? ", …" : ""}`;
-  const parts = [named("came in", change.entered), named("left", change.left), change.moved > 0 && `${change.moved} moved`].filter(Boolean);
-  return parts.length ? parts.join("; ") : "the same list";
+  const named = (words, titles) => titles.length > 0 && `${count(titles.length)} ${words}: ${titles.slice(0, NAMED).join(", ")}${titles.length > NAMED ? ", …" : ""}`;
+  const parts = [named("came in", change.entered), named("left", change.left), change.moved > 0 && `${count(change.moved)} moved`].filter(Boolean);
+  return parts.length ? parts : "the same list";
 }
