@@ -333,12 +333,13 @@ def test_what_is_not_saved_does_not_travel(open_page: Open) -> None:  # noqa: F8
 @pytest.fixture
 def platform(tiny_release: Release, tmp_path: Path) -> Iterator[str]:
     """A server whose log is on a broker and whose state is on Redis: it knows of an event what the worker has followed."""
-    with redis_server(tmp_path) as redis, kafka_broker() as kafka:
-        with (
-            opened(tmp_path, redis=f"redis://127.0.0.1:{redis}/0", kafka=f"127.0.0.1:{kafka}") as (log, store),
-            served(create_app(tiny_release, log=log, store=store)) as url,
-        ):
-            yield url
+    with (
+        redis_server(tmp_path) as redis,
+        kafka_broker() as kafka,
+        opened(tmp_path, redis=f"redis://127.0.0.1:{redis}/0", kafka=f"127.0.0.1:{kafka}") as (log, store),
+        served(create_app(tiny_release, log=log, store=store)) as url,
+    ):
+        yield url
 
 
 def test_a_click_travels_through_a_broker(open_page: Open, platform: str, shoot: Shoot) -> None:  # noqa: F811

@@ -95,10 +95,10 @@ def _counted(found: Mapping[str, int], of: int | None = None) -> list[Counted]:
 def _traffic(metrics: Metrics) -> TrafficOut:
     recent = metrics.recent
     routes, seconds = recent.over(round(_MINUTE / recent.seconds))
-    told = [RouteTraffic(route=route, **_rates(tally, seconds)) for route, tally in routes.items()]
+    told = [RouteTraffic(route=route, **dict(_rates(tally, seconds))) for route, tally in routes.items()]
     return TrafficOut(
         window_seconds=seconds,
-        total=Traffic(**_rates(_together(routes), seconds)),
+        total=_rates(_together(routes), seconds),
         routes=sorted(told, key=lambda one: (one.route in WATCHING, -one.requests_per_second, one.route)),
         beat_seconds=recent.seconds,
         beats=_beats(recent),
@@ -112,7 +112,7 @@ def _beats(recent: Recent) -> list[Beat]:
     lived = int((recent.clock() - recent.started) / recent.seconds) + 1
     slots = recent.each()[-lived:]
     return [
-        Beat(ago_seconds=recent.seconds * (len(slots) - 1 - place), **_rates(_together(slot), recent.seconds))
+        Beat(ago_seconds=recent.seconds * (len(slots) - 1 - place), **dict(_rates(_together(slot), recent.seconds)))
         for place, slot in enumerate(slots)
     ]
 
@@ -125,17 +125,16 @@ def _together(slot: Mapping[str, Tally]) -> Tally:
     return total
 
 
-def _rates(tally: Tally, seconds: float) -> dict[str, float | Milliseconds | None]:
+def _rates(tally: Tally, seconds: float) -> Traffic:
     median, p95, p99 = (tally.quantile(share) for share in (0.5, 0.95, 0.99))
+    times = None if median is None or p95 is None or p99 is None else Milliseconds(median=1e3 * median, p95=1e3 * p95, p99=1e3 * p99)
     span = max(seconds, 1.0)  # a request in the first moment is not a thousand a second
-    return {
-        "requests_per_second": tally.requests / span,
-        "refused_per_second": tally.refused / span,
-        "failed_per_second": tally.failed / span,
-        "milliseconds": None
-        if median is None or p95 is None or p99 is None
-        else Milliseconds(median=1e3 * median, p95=1e3 * p95, p99=1e3 * p99),
-    }
+    return Traffic(
+        requests_per_second=tally.requests / span,
+        refused_per_second=tally.refused / span,
+        failed_per_second=tally.failed / span,
+        milliseconds=times,
+    )
 
 
 def _near_line(near_line: NearLine, now: float) -> NearLineOut:

@@ -8,9 +8,11 @@ from __future__ import annotations
 
 import threading
 import time
+from bisect import bisect_left
 from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from itertools import accumulate
 from math import ceil, log
 
 from penchant.core.errors import require
@@ -47,11 +49,9 @@ class Tally:
         """Seconds within which this share (0..1) of the requests ended, to within 1%; None where there were none."""
         if not self.requests:
             return None
-        left = max(1, ceil(share * self.requests))
-        for bucket in sorted(self.buckets):
-            left -= self.buckets[bucket]
-            if left <= 0:
-                break
+        numbers = sorted(self.buckets)
+        up_to = list(accumulate(self.buckets[number] for number in numbers))
+        bucket = numbers[bisect_left(up_to, max(1, ceil(share * self.requests)))]
         return 2 * _GROWTH**bucket / (_GROWTH + 1)
 
 
