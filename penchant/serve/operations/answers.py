@@ -145,6 +145,7 @@ class OperationsOut(_Told):
     version: str
     uptime_seconds: float
     release: Serving
+    shelf: bool = Field(description="Whether it is served from a shelf, so that `/v1/releases` answers.")
     events: list[Counted] = Field(description="Sent to the log since the start, by what became of them.")
     traffic: TrafficOut
     near_line: NearLineOut | None = Field(description="Null where nobody follows the log.")

@@ -40,8 +40,8 @@ _MINUTE = 60.0
 _MOST_LETTERS = 1_000
 
 
-def overview(service: Service) -> OperationsOut:
-    """How this process does, and the release that it serves. A part that cannot be read is None."""
+def overview(service: Service, *, shelf: bool) -> OperationsOut:
+    """How this process does, and the release that it serves, from a ``shelf`` or not. A part that cannot be read is None."""
     release, metrics, near_line = service.release, service.metrics, service.near_line
     rungs = counts(metrics.rungs)
     lists = sum(rungs.values())
@@ -49,6 +49,7 @@ def overview(service: Service) -> OperationsOut:
         version=__version__,
         uptime_seconds=metrics.recent.clock() - metrics.recent.started,
         release=Serving(name=release.path.name, id=release.id, created=release.created, dataset=release.settings.dataset),
+        shelf=shelf,
         events=_counted(counts(metrics.events)),
         traffic=_traffic(metrics),
         near_line=None if near_line is None else _near_line(near_line, time.time()),

@@ -56,6 +56,7 @@ def test_traffic_is_what_was_asked(client: TestClient, tiny_release: Release) ->
         "dataset": "tiny",
     }
     assert 0 < found["uptime_seconds"] < 600
+    assert found["shelf"] is False
     assert found["near_line"] is None, "nobody follows a log without a store"
 
 

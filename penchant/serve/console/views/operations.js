@@ -34,12 +34,13 @@ export function mount(main) {
       lead.textContent = `Release ${found.release.name} of ${found.release.dataset}. This process has run for ${duration(found.uptime_seconds)}; Penchant ${found.version}.`;
       refill(numbers, overview(found));
       seen = true;
+      if (found.shelf) await releases.look();
+      else releases.none();
     } catch (error) {
       if (api.isAbort(error)) return;
       if (error.status === 401 || error.status === 403) return refused(error);
       trouble(error);
     }
-    await releases.look();
     timer = setTimeout(() => document.visibilityState === "visible" && look(), PAUSE);
   }
 

@@ -34,11 +34,17 @@ export function shelf(signal) {
     } catch (error) {
       if (api.isAbort(error)) return null;
       drawn = "";
-      fill(box, error.status === 404 ? empty("This server serves one release. To change releases while it runs, start it over a shelf: ",
-        h("p", {}, h("code", {}, "penchant serve --release SHELF"))) : failure(error, look));
+      fill(box, failure(error, look));
       element.hidden = false;
       return null;
     }
+  }
+
+  function none() {
+    element.hidden = false;
+    if (box.firstChild) return;
+    fill(box, empty("This server serves one release. To change releases while it runs, start it over a shelf:",
+      h("p", {}, h("code", {}, "penchant serve --release SHELF"))));
   }
 
   function content(found) {
@@ -47,8 +53,9 @@ export function shelf(signal) {
     return [
       found.refused && h("p.note", {}, `Not served: ${found.refused}`),
       found.loading && h("p.note", {}, `${found.loading} is being loaded; ${found.served} answers until it is there.`),
-      h("div.texts", {}, table("On the shelf, the newest first", ["Release", "State", "Data set", "Made", "Change"], found.releases.toReversed().slice(0, SHOWN).map((one) => [
-        one.name, states(one, found.served), one.dataset, time(one.created), choice(one, live, been)]))),
+      h("div.texts", {}, table("On the shelf, the newest first", ["Release", "Change", "State", "Data set", "Made"], found.releases.toReversed().slice(0, SHOWN).map((one) => [
+        one.name, choice(one, live, been), states(one, found.served), one.dataset, time(one.created)]))),
+      found.releases.some((one) => !been.has(one.name)) && h("p.facts", {}, "One that was never live has to pass checks first: ", h("code", {}, "penchant release promote"), "."),
       found.moves.length > 0 && h("div.row", {}, h("button.button", {
         type: "button", disabled: found.moves.length < 2, on: { click: () => move("Roll back?", `${live?.name} is live. The release that was live before it takes its place.`, "Roll back", api.rollback) },
       }, "Roll back")),
@@ -59,7 +66,7 @@ export function shelf(signal) {
 
   function choice(one, live, been) {
     if (one.live) return "–";
-    if (!been.has(one.name)) return h("span.facts", {}, "needs checks: penchant release promote");
+    if (!been.has(one.name)) return h("span.facts", {}, "needs checks");
     return h("button.button", { type: "button", "aria-label": `Promote ${one.name}`, on: {
       click: () => move("Promote this release?", `${one.name} takes the place of ${live?.name ?? "none"}. It has been live before.`, "Promote", (why) => api.promote(one.name, why)),
     } }, "Promote");
@@ -95,6 +102,7 @@ export function shelf(signal) {
   return {
     element,
     look,
+    none,
     hide: () => {
       element.hidden = true;
     },
