@@ -86,7 +86,10 @@ class Recent:
         """
         bucket = ceil(log(min(max(seconds, _LEAST), _MOST), _GROWTH))
         with self._lock:
-            tally = self._slot(self._number()).setdefault(route, Tally())
+            slot = self._slot(self._number())
+            tally = slot.get(route)
+            if tally is None:
+                tally = slot[route] = Tally()
             tally.requests += 1
             tally.refused += 400 <= status < 500
             tally.failed += status >= 500 or status == 0
@@ -94,22 +97,29 @@ class Recent:
 
     def over(self, slots: int) -> tuple[Slot, float]:
         """The newest ``slots`` slots together, the one that is being filled among them, and the seconds they span so far."""
-        with self._lock:
-            now, newest = self.clock(), self._number()
-            first = newest - slots + 1
-            total: Slot = {}
-            for number, slot in self._ring:
-                if number >= first:
-                    for route, tally in slot.items():
-                        total.setdefault(route, Tally()).add(tally)
+        newest, kept = self._kept()
+        first = newest - slots + 1
+        total: Slot = {}
+        for number, slot in kept.items():
+            if number >= first:
+                for route, tally in slot.items():
+                    total.setdefault(route, Tally()).add(tally)
+        now = self.clock()
         return total, min(now - self.started, now - first * self.seconds)
 
     def each(self) -> list[Slot]:
-        """Every whole slot of the last while, the oldest first; empty ones where nothing happened."""
+        """Every whole slot of the last while, the oldest first, not to be changed; empty ones where nothing happened."""
+        newest, kept = self._kept()
+        return [kept.get(newest - ago, {}) for ago in range(self.slots, 0, -1)]
+
+    def _kept(self) -> tuple[int, dict[int, Slot]]:
+        """The number of the newest slot, and all slots by theirs. Only that one still changes, so it alone is copied in the lock."""
         with self._lock:
             newest = self._number()
-            kept = {number: slot for number, slot in self._ring if number >= 0}
-            return [{route: _copy(tally) for route, tally in kept.get(newest - ago, {}).items()} for ago in range(self.slots, 0, -1)]
+            kept = dict(self._ring)
+            if newest in kept:
+                kept[newest] = {route: _copy(tally) for route, tally in kept[newest].items()}
+        return newest, kept
 
     def _number(self) -> int:
         return int(self.clock() // self.seconds)
