@@ -124,7 +124,7 @@ class ListsOut(_Told):
 class StoredOut(_Told):
     """Stored vectors of users, since the start."""
 
-    waiting: int = Field(description="Users whose vectors are to be made anew.")
+    waiting: int | None = Field(description="Users whose vectors are to be made anew; null where the store could not tell.")
     dropped: int = Field(description="Users who could not wait, as too many did.")
     reads: list[Counted] = Field(description="By what a list found.")
     refreshes: list[Counted] = Field(description="Vectors made anew, by what came of it.")

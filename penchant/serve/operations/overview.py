@@ -6,6 +6,7 @@ import json
 import time
 from collections import Counter
 from collections.abc import Iterable, Mapping
+from math import isnan
 
 from prometheus_client import Counter as Metric
 from prometheus_client import Gauge
@@ -44,7 +45,7 @@ def overview(service: Service, *, shelf: bool) -> OperationsOut:
     """How this process does, and the release that it serves, from a ``shelf`` or not. A part that cannot be read is None."""
     release, metrics, near_line = service.release, service.metrics, service.near_line
     rungs = counts(metrics.rungs)
-    lists = sum(rungs.values())
+    lists, waiting = sum(rungs.values()), _value(metrics.vectors.waiting)
     return OperationsOut(
         version=__version__,
         uptime_seconds=metrics.recent.clock() - metrics.recent.started,
@@ -55,8 +56,8 @@ def overview(service: Service, *, shelf: bool) -> OperationsOut:
         near_line=None if near_line is None else _near_line(near_line, time.time()),
         lists=ListsOut(lists=lists, rungs=_counted(rungs), missing=_counted(counts(metrics.missing), of=lists)),
         vectors=StoredOut(
-            waiting=_value(metrics.vectors.waiting),
-            dropped=_value(metrics.vectors.dropped),
+            waiting=None if isnan(waiting) else int(waiting),
+            dropped=int(_value(metrics.vectors.dropped)),
             reads=_counted(counts(metrics.vectors.reads)),
             refreshes=_counted(counts(metrics.vectors.refreshes)),
         ),
@@ -82,9 +83,9 @@ def reason_of(letter: str) -> str:
     return before if before.isidentifier() else told or letter
 
 
-def _value(metric: Gauge | Metric) -> int:
+def _value(metric: Gauge | Metric) -> float:
     (family,) = metric.collect()
-    return int(next(one.value for one in family.samples if not one.name.endswith("_created")))
+    return next(one.value for one in family.samples if not one.name.endswith("_created"))
 
 
 def _counted(found: Mapping[str, int], of: int | None = None) -> list[Counted]:
@@ -103,8 +104,8 @@ def _traffic(metrics: Metrics) -> TrafficOut:
         routes=sorted(told, key=lambda one: (one.route in WATCHING, -one.requests_per_second, one.route)),
         beat_seconds=recent.seconds,
         beats=_beats(recent),
-        running=_value(metrics.running),
-        shed=_value(metrics.shed),
+        running=int(_value(metrics.running)),
+        shed=int(_value(metrics.shed)),
     )
 
 

@@ -109,6 +109,7 @@ def test_a_worker_elsewhere_and_a_store_that_is_gone(tiny_release: Release, log:
         store.close()
         near_line = told(client)["near_line"]
         assert (near_line["lags"], near_line["dead_letters"]) == (None, None)
+        assert told(client)["vectors"]["waiting"] is None, "nobody can count the queue"
 
 
 def test_letters_beyond_the_bound_are_not_read(tiny_release: Release, log: SqliteEventLog, store: SqliteStateStore) -> None:
