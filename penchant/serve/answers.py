@@ -136,6 +136,13 @@ class Refused(Refusal):
     index: int = Field(description="Its place in the request, from 0.")
 
 
+class Place(_Answer):
+    """A place in the event log."""
+
+    partition: int
+    offset: int
+
+
 class EventsOut(_Answer):
     """What became of the events. Those accepted are on the disk, and count from the next request on."""
 
@@ -143,6 +150,7 @@ class EventsOut(_Answer):
     duplicates: int
     refused: list[Refused]
     last_offset: int
+    places: list[Place] = Field(description="The newest of each partition: who has read past these has read all of the events.")
 
 
 class Scored(Card):
@@ -285,6 +293,8 @@ class UserOut(_Answer):
     )
     steering: list[DirectiveOut] = Field(description="What holds for every list of theirs, the oldest first.")
     personalised: bool = Field(description="Whether lists follow the user; they may opt out.")
+    read_to: list[Place] | None = Field(description="Of the log: `history` and lists know all before; null where that cannot be read.")
+    followed_to: list[Place] | None = Field(description="So does `interests`; null where nobody follows the log.")
 
 
 class ConsentOut(_Answer):
@@ -462,35 +472,3 @@ class HealthOut(_Answer):
     models: list[str]
     events_logged: int | None = Field(description="Null where a broker keeps them.")
     version: str
-
-
-class ReleaseShort(_Answer):
-    """A release on the shelf."""
-
-    name: str
-    id: str
-    created: str
-    dataset: str
-    version: str = Field(description="Of Penchant, that made it.")
-    live: bool
-
-
-class Moved(_Answer):
-    """One change of the live release."""
-
-    at: str
-    before: str | None
-    after: str
-    way: Literal["promoted", "rolled back"]
-    why: str
-    passed: bool | None = Field(description="Whether it passed the checks; null where none were asked for.")
-
-
-class ReleasesOut(_Answer):
-    """What may be served, and what is. `served` is another than the live one for as long as that is loaded."""
-
-    served: str
-    loading: str | None = Field(description="The release that is being loaded.")
-    refused: str | None = Field(description="The release that was made live and cannot be served, and why.")
-    releases: list[ReleaseShort] = Field(description="The oldest first.")
-    moves: list[Moved] = Field(description="The oldest first.")

@@ -33,6 +33,7 @@ from penchant.serve.routes import (
     catalogue,
     events,
     experiments,
+    operations,
     policy,
     privacy,
     probes,
@@ -139,6 +140,7 @@ def create_app(
         report,
         releases,
         experiments,
+        operations,
         replays,
         probes,
     ):

@@ -67,12 +67,17 @@ class Appended:
     Attributes:
         accepted: Events written.
         duplicates: Events that the log knew by their ids. A broker does not look: there the reader drops them.
-        last_offset: The newest offset the log knows of.
+        places: The newest offset by partition: who has read past these has read all of the events.
     """
 
     accepted: int
     duplicates: int
-    last_offset: int
+    places: Mapping[int, int]
+
+    @property
+    def last_offset(self) -> int:
+        """The newest offset the log knows of; -1 where it was told of none."""
+        return max(self.places.values(), default=-1)
 
 
 class EventLog(Protocol):
@@ -126,4 +131,12 @@ class UserEvents(Protocol):
 
     def users(self, limit: int = 1000) -> list[str]:
         """Ids of users with events."""
+        ...
+
+    def end(self) -> dict[int, int]:
+        """Up to where in the log these are all that users did: the next offset of each partition.
+
+        Raises:
+            StorageError: That cannot be read.
+        """
         ...

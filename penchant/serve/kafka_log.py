@@ -74,13 +74,14 @@ class KafkaEventLog:
         """See ``EventLog``. Events of a user keep their order."""
         self._still_open()
         failed: list[str] = []
-        offsets: list[int] = [-1]
+        places: dict[int, int] = {}
 
         def told(error: KafkaError | None, message: Message) -> None:
             if error is not None:
                 failed.append(str(error))
             else:
-                offsets.append(message.offset() or 0)
+                partition, offset = message.partition() or 0, message.offset() or 0
+                places[partition] = max(offset, places.get(partition, 0))
 
         try:
             for event in events:
@@ -90,7 +91,7 @@ class KafkaEventLog:
             raise self._refused(str(error)) from error
         if failed or left:
             raise self._refused(failed[0] if failed else f"{left} events were not acknowledged in {self._wait:g} s")
-        return Appended(len(events), 0, max(offsets))
+        return Appended(len(events), 0, places)
 
     def read(self, start: Positions, limit: int = 1000, wait_seconds: float = 0.0) -> list[LiveEvent | Unreadable]:
         """See ``EventLog``. What lies before ``start`` is committed to the consumer group."""

@@ -185,4 +185,4 @@ class SqliteEventLog:
     def _inserted(connection: sqlite3.Connection, rows: Rows) -> Appended:
         accepted = connection.executemany(_INSERT, rows).rowcount if rows else 0
         (last,) = connection.execute(_LAST).fetchone()
-        return Appended(accepted, len(rows) - accepted, last)
+        return Appended(accepted, len(rows) - accepted, {0: last})

@@ -35,3 +35,7 @@ class StoredEvents:
     def users(self, limit: int = 1000) -> list[str]:
         """Ids of users with events, in the order of their bytes."""
         return [key.removeprefix(user_key("")) for key in self.store.names(user_key(""), limit=limit)]
+
+    def end(self) -> dict[int, int]:
+        """See ``UserEvents``: as far as workers have read."""
+        return self.store.positions()

@@ -12,6 +12,7 @@ from starlette.datastructures import Headers, MutableHeaders
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from penchant.serve.access_log import AccessLog
+from penchant.serve.operations.recent import Recent
 from penchant.serve.refusals import refuse
 from penchant.serve.vector_metrics import VectorMetrics
 
@@ -31,9 +32,10 @@ _HEADERS = {
 
 
 class Metrics:
-    """What Prometheus may ask, in a registry of its own."""
+    """What Prometheus may ask, in a registry of its own, since the start; and what was ``recent``, for the page."""
 
     def __init__(self) -> None:
+        self.recent = Recent()
         self.registry = to = CollectorRegistry()
         self.requests = Counter("penchant_requests_total", "HTTP requests.", ["method", "route", "status"], registry=to)
         self.seconds = Histogram("penchant_request_seconds", "Time to the end of an answer.", ["route"], buckets=_SECONDS, registry=to)
@@ -91,5 +93,6 @@ class Telemetry:
         method = scope["method"] if scope["method"] in METHODS else "other"
         self.metrics.requests.labels(method, route, str(status)).inc()
         self.metrics.seconds.labels(route).observe(seconds)
+        self.metrics.recent.saw(route, status, seconds)
         if self.access_log is not None:
             self.access_log.write(scope, method=method, route=route, status=status, seconds=seconds)

@@ -43,12 +43,21 @@ class Progress:
         dead: Of them, set aside.
         again: Batches begun again because somebody else had written.
         refused: Times that log or store did not do what was asked.
+        newest: UTC seconds of the newest of the events that does not lie in the future; None: there was none yet.
     """
 
     events: int = 0
     dead: int = 0
     again: int = 0
     refused: int = 0
+    newest: int | None = None
+
+    def stored(self, records: Sequence[LiveEvent | Unreadable], dead: int, now: float) -> None:
+        """Count what was stored of a step, ``dead`` of it set aside."""
+        self.events += len(records)
+        self.dead += dead
+        times = [one.timestamp for one in records if isinstance(one, LiveEvent) and one.timestamp <= now]
+        self.newest = max([*times, *([] if self.newest is None else [self.newest])], default=None)
 
 
 @dataclass(frozen=True)
@@ -120,8 +129,7 @@ class Worker:
             writes, done = self._follows(records)
             if self.store.put(writes, before={p: known[p] for p in after if p in known}, after=after):
                 dead = sum(key.startswith(DEAD) for key in writes)
-                self.progress.events += len(records)
-                self.progress.dead += dead
+                self.progress.stored(records, dead, self.clock())
                 self.told(Batch(len(records), dead, tuple(sorted(after)), time.perf_counter() - began))
                 self.seen(done)
                 return len(records)
@@ -150,9 +158,17 @@ class Worker:
         Raises:
             StorageError: Log or store cannot be read.
         """
+        return {partition: end - next_one for partition, (next_one, end) in self.places().items()}
+
+    def places(self) -> dict[int, tuple[int, int]]:
+        """The offset that is read next, and the one that the next event will get, a partition each.
+
+        Raises:
+            StorageError: Log or store cannot be read.
+        """
         known, begin = self.store.positions(), self._begin()
         ends = self.log.end()
-        return {partition: ends[partition] - known.get(partition, first) for partition, first in begin.items()}
+        return {partition: (known.get(partition, first), ends[partition]) for partition, first in begin.items()}
 
     def replay(self) -> None:
         """Forget what follows from the log and the place in it; the next steps read it from its beginning.

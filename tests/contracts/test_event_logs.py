@@ -73,6 +73,17 @@ def test_an_empty_log_ends_where_it_begins(log: EventLog) -> None:
     assert log.append([]).accepted == 0
 
 
+def test_who_has_read_past_the_places_has_read_the_events(log: EventLog) -> None:
+    people = ["ann", "bob", "cid", "dan", "eve"]
+    done = log.append([event(number, people[number % 5]) for number in range(10)])
+    found = [one for one in everything(log, 10) if isinstance(one, LiveEvent)]
+    assert done.places == {partition: max(one.offset for one in found if one.partition == partition) for partition in done.places}
+    assert {one.partition for one in found} == set(done.places)
+    again = log.append([event(0, "ann")])
+    assert (again.accepted, again.duplicates) in {(1, 0), (0, 1)}
+    assert all(again.places[one.partition] >= one.offset for one in found if one.event_id == "e0")
+
+
 def test_what_was_acknowledged_comes_back_as_it_was(log: EventLog) -> None:
     odd = LiveEvent("r1", "bob\x00 ☕", "café", "rating", 7, 4.5)
     assert log.append([odd, event(1)]).accepted == 2

@@ -148,6 +148,7 @@ def test_events_are_counted_and_refused_one_by_one(client: TestClient) -> None:
     assert answer.status_code == 202
     body = answer.json()
     assert (body["accepted"], body["duplicates"], body["last_offset"]) == (1, 1, 1)
+    assert body["places"] == [{"partition": 0, "offset": 1}]
     assert [(one["index"], one["value"]) for one in body["refused"]] == [(1, "item_id='i999'"), (3, f"timestamp={future['timestamp']}")]
     assert client.post("/v1/events", json={"events": [good]}).json()["duplicates"] == 1
     assert client.get("/v1/users/w").json()["events"] == 1
@@ -312,6 +313,8 @@ def test_anybody_may_start(client: TestClient, do: Do, user: str) -> None:
         "interests": [],
         "steering": [],
         "personalised": True,
+        "read_to": [{"partition": 0, "offset": 1}],
+        "followed_to": None,
     }
     do(user, "like", "i1")
     assert client.get(address).json()["liked"] == ["i1"]

@@ -59,6 +59,7 @@ ROUTES = [
     ("GET", "/v1/releases"),
     ("POST", "/v1/releases/rollback"),
     ("POST", "/v1/releases/promote"),
+    ("GET", "/v1/operations"),
     ("GET", "/v1/experiments"),
     ("POST", "/v1/experiments"),
     ("GET", "/v1/experiments/{name}"),

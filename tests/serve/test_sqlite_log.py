@@ -36,7 +36,7 @@ def log(path: Path) -> Iterator[SqliteEventLog]:
 
 def test_offsets_rise_and_events_come_back_as_they_were(log: SqliteEventLog) -> None:
     rated = LiveEvent("r1", "bob", "café\x00 ☕", "rating", 7, 4.5)
-    assert log.append([event(1), rated]) == Appended(accepted=2, duplicates=0, last_offset=2)
+    assert log.append([event(1), rated]) == Appended(accepted=2, duplicates=0, places={0: 2})
     first, second = log.read({0: 1})
     assert (first.offset, second.offset) == (1, 2)
     assert second == LiveEvent("r1", "bob", "café\x00 ☕", "rating", 7, 4.5, offset=2)
@@ -46,9 +46,9 @@ def test_offsets_rise_and_events_come_back_as_they_were(log: SqliteEventLog) -> 
 
 
 def test_an_id_counts_once_within_a_batch_and_later(log: SqliteEventLog) -> None:
-    assert log.append([event(1), event(1), event(2)]) == Appended(accepted=2, duplicates=1, last_offset=2)
-    assert log.append([event(2), event(3)]) == Appended(accepted=1, duplicates=1, last_offset=3)
-    assert log.append([]) == Appended(accepted=0, duplicates=0, last_offset=3)
+    assert log.append([event(1), event(1), event(2)]) == Appended(accepted=2, duplicates=1, places={0: 2})
+    assert log.append([event(2), event(3)]) == Appended(accepted=1, duplicates=1, places={0: 3})
+    assert log.append([]) == Appended(accepted=0, duplicates=0, places={0: 3})
     assert [logged.event_id for logged in log.read({0: 1})] == ["e1", "e2", "e3"]
     assert log.last_offset() == 3, "duplicates leave no gap"
 
@@ -68,7 +68,7 @@ def test_the_log_goes_on_where_it_ended(path: Path) -> None:
     first.append([event(1), event(2)])
     first.close()
     second = SqliteEventLog(path)
-    assert second.append([event(2), event(3)]) == Appended(accepted=1, duplicates=1, last_offset=3)
+    assert second.append([event(2), event(3)]) == Appended(accepted=1, duplicates=1, places={0: 3})
     second.close()
 
 
@@ -162,7 +162,7 @@ def test_a_full_disk_refuses_and_spoils_nothing(log: SqliteEventLog, path: Path)
     finally:
         resource.setrlimit(resource.RLIMIT_FSIZE, limit)
     assert [logged.event_id for logged in log.read({0: 1})] == ["e1"]
-    assert log.append([event(2)]) == Appended(accepted=1, duplicates=0, last_offset=2)
+    assert log.append([event(2)]) == Appended(accepted=1, duplicates=0, places={0: 2})
 
 
 def test_a_log_held_by_another_program_is_said_so(path: Path) -> None:

@@ -4,11 +4,12 @@ import * as api from "./api.js";
 import { fill, h, icon } from "./dom.js";
 import { announce } from "./live.js";
 import { randomText, setVisitor, state, tell } from "./store.js";
+import { begin, end, known, logged } from "./travel.js";
 
 const MARK = { like: "liked", hide: "hidden" };
 let last = null; // {kind, item} that Undo takes back
 let queue = Promise.resolve(); // actions reach the server in the order they were made
-let waiting = 0; // actions the server has not answered yet
+let waiting = 0; // actions that the server's answers about the user do not know yet
 let fade = 0; // timer of a notice that asks for nothing
 
 /** True while the page knows more than the server: its marks are then not to be overwritten. */
@@ -30,12 +31,19 @@ export function undo(kind, item) {
   return change({ event: "undo", kind, item, present: false, id: randomText(16) });
 }
 
+/** Log a click on `item`, as if it had been opened in a list. */
+export function click(item) {
+  if (state.user === null) setVisitor({ quiet: true });
+  return change({ event: "click", kind: "click", item, present: true, id: randomText(16) });
+}
+
 /** Mark, say and send one change; its id makes a second try of the same change count once. */
 function change(one) {
   const { kind, item, present } = one;
   mark(kind, item, present);
-  last = present ? { kind, item } : null;
-  if (present) notice(`${kind === "like" ? "Liked" : "Hidden"}: ${item.title}`, { undo: () => undo(kind, item) });
+  last = present && MARK[kind] ? { kind, item } : null;
+  if (kind === "click") notice(`Clicked: ${item.title}`);
+  else if (present) notice(`${kind === "like" ? "Liked" : "Hidden"}: ${item.title}`, { undo: () => undo(kind, item) });
   else notice(`Taken back: ${item.title} is no longer ${MARK[kind]}`);
   const { user } = state; // the one who acted, even if another is chosen before its turn comes
   waiting += 1;
@@ -44,6 +52,7 @@ function change(one) {
 }
 
 function mark(kind, item, present) {
+  if (!MARK[kind]) return; // a click leaves no mark
   const marks = state[MARK[kind]];
   if (present) marks.add(item.item_id);
   else marks.delete(item.item_id);
@@ -52,18 +61,29 @@ function mark(kind, item, present) {
 
 async function send(one, user) {
   const { event, kind, item, present, id } = one;
+  const trip = begin({ event, item, user });
   try {
     const body = { event_id: `console-${id}`, user_id: user, item_id: item.item_id, event };
-    const answer = await api.logEvent(body).finally(() => (waiting -= 1));
+    const answer = await api.logEvent(body);
     if (answer.refused?.length) throw new api.ApiError(422, answer.refused[0]);
-    if (state.user === user) tell("acted", { kind, item, present });
+    logged(trip, answer);
+    arrive(one, trip); // the next action need not wait for it
   } catch (error) {
+    waiting -= 1;
+    end(trip);
     if (state.user !== user) return;
     mark(kind, item, !present);
     last = null;
     tell("failed");
     notice(`Not saved (${item.title}): ${error.rule ?? error.message}; ${error.remedy ?? "try again"}`, { retry: () => change(one) });
   }
+}
+
+/** Say that the server took it, once the user's state has it: a list that is asked for earlier may not know it. */
+async function arrive({ kind, item, present }, trip) {
+  const person = await known(trip);
+  waiting -= 1;
+  if (state.user === trip.user) tell("acted", { kind, item, present, person, trip });
 }
 
 /**
@@ -103,8 +123,8 @@ export function undoKey() {
   });
 }
 
-/** The two buttons of an item; they keep themselves in step with the marks. */
-export function actionButtons(item) {
+/** The two buttons of an item, which keep themselves in step with the marks; with `clicks` a third one that logs a click. */
+export function actionButtons(item, { clicks = false } = {}) {
   const buttons = ["like", "hide"].map((kind) => {
     const button = h("button.action", {
       type: "button", "data-act": kind, "data-item": item.item_id, on: { click: () => act(kind, item) },
@@ -112,7 +132,9 @@ export function actionButtons(item) {
     paint(button);
     return button;
   });
-  return h("div.actions", {}, buttons);
+  return h("div.actions", {}, buttons, clicks && h("button.action", {
+    type: "button", title: "Log a click, as if this item had been opened in a list", on: { click: () => click(item) },
+  }, icon("click"), "Click", h("span.vh", {}, ` ${item.title}`)));
 }
 
 function paint(button) {

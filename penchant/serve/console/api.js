@@ -131,6 +131,14 @@ export const startExperiment = (experiment) => ask("v1/experiments", { body: exp
 
 export const stopExperiment = (name) => ask(`v1/experiments/${encodeURIComponent(name)}`, { method: "DELETE" });
 
+export const operations = (signal) => ask("v1/operations", { signal });
+
+export const releases = (signal) => ask("v1/releases", { signal });
+
+export const promote = (release, why) => ask("v1/releases/promote", { body: { release, why } });
+
+export const rollback = (why) => ask("v1/releases/rollback", { body: { why } });
+
 export const report = (signal) => ask("v1/report", { signal });
 
 /** An address that shows a figure of the report: a picture in the page sends no key, so with one it is fetched first. */

@@ -15,6 +15,7 @@ const VIEWS = {
   search: { title: "Search", open: async () => (await import("./views/search.js")).mount },
   codes: { title: "Semantic IDs", open: async () => (await import("./views/codes.js")).mount },
   experiments: { title: "Experiments", open: async () => (await import("./views/experiments.js")).mount },
+  operations: { title: "Operations", open: async () => (await import("./views/operations.js")).mount },
   report: { title: "Report", open: async () => (await import("./views/report.js")).mount },
 };
 

@@ -47,6 +47,13 @@ export function icon(name) {
   return svg;
 }
 
+/** An element of a drawing. */
+export function shape(tag, attributes) {
+  const element = document.createElementNS(SVG, tag);
+  for (const [name, value] of Object.entries(attributes)) element.setAttribute(name, String(value));
+  return element;
+}
+
 /** A bar of `share` (0..1) of the full width; decorative, the number stands beside it in words. */
 export function bar(share) {
   const fillPart = h("span.bar-fill");

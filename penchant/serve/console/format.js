@@ -19,6 +19,16 @@ export const chance = (probability) => (probability < 0.0001 ? "<0.01%" : fracti
 
 export const milliseconds = (number) => (number < 10 ? `${number.toFixed(1)} ms` : `${whole.format(Math.round(number))} ms`);
 
+/** Seconds as people say them: "8 s", "12 min", "3 h", "2 days". */
+export function duration(seconds) {
+  if (seconds < 100) return `${Math.round(seconds)} s`;
+  if (seconds < 6_000) return `${Math.round(seconds / 60)} min`;
+  return seconds < 172_800 ? `${Math.round(seconds / 3_600)} h` : plural(Math.round(seconds / 86_400), "day");
+}
+
+/** Something a second, small rates with the digits that tell them from nothing. */
+export const rate = (number) => (number === 0 ? "0" : number < 10 ? number.toPrecision(2) : whole.format(Math.round(number)));
+
 const DONE = {
   view: "viewed",
   click: "opened",

@@ -41,6 +41,9 @@ export function another(refused) {
   return asking;
 }
 
+/** Ask for another key where the one of this tab opens too little. @returns {Promise<boolean>} whether one was given */
+export const change = () => prompt(false);
+
 async function prompt(wrong) {
   const input = h("input.field", { id: "key", type: "password", autocomplete: "off", spellcheck: "false", maxlength: "200", required: true });
   const why = wrong ? "That key is not valid, or no longer." : "Whoever runs it makes one with penchant keys add. It is kept until this tab is closed.";

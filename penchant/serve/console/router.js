@@ -1,6 +1,6 @@
-// Views by the address's hash: #/recommend, #/search/QUERY, #/codes/12,7, #/report, #/experiments/NAME, #/item/ID.
+// Views by the address's hash: #/recommend, #/search/QUERY, #/codes/12,7, #/report, #/experiments/NAME, #/operations, #/item/ID.
 
-const NAMES = new Set(["recommend", "search", "codes", "report", "experiments", "item"]);
+const NAMES = new Set(["recommend", "search", "codes", "report", "experiments", "operations", "item"]);
 const HOME = "#/recommend";
 
 /** @returns {{name: string, arg: string, hash: string}} what the hash asks for; anything unknown is the first view */

@@ -30,11 +30,14 @@ export const state = {
   health: null, // the last answer of /v1/health
   liked: new Set(), // item ids, as the server or the last click has them
   hidden: new Set(),
+  person: null, // the last answer of /v1/users/ID
+  trip: null, // how the last action travelled, see travel.js
 };
 
 /**
  * Listen to a topic: "user", "model", "health", "marks" (liked or hidden changed here),
- * "acted" (the server took an action), "failed" (it did not), "answer" (a list or search was answered).
+ * "acted" (the server took an action, and the user's state has it), "failed" (it did not take it), "trip" (it came further),
+ * "known" (the user was looked at again), "answer" (a list or search was answered).
  * @returns {() => void} stops listening
  */
 export function on(topic, listener) {

@@ -8,6 +8,8 @@ from typing import Any
 from fastapi import APIRouter, Request, Response
 from fastapi.routing import APIRoute
 
+from penchant.serve.answers import Place
+from penchant.serve.events import Positions
 from penchant.serve.refusals import refusals, strict_json
 
 
@@ -31,3 +33,8 @@ class _StrictRoute(APIRoute):
 def router(tag: str) -> APIRouter:
     """A router for ``/v1`` addresses."""
     return APIRouter(prefix="/v1", tags=[tag], route_class=_StrictRoute, responses=refusals(401, 403, 413, 422, 429, 503))
+
+
+def places(positions: Positions) -> list[Place]:
+    """Places in the log as they are told, by partition."""
+    return [Place(partition=partition, offset=offset) for partition, offset in sorted(positions.items())]

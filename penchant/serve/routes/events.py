@@ -11,7 +11,7 @@ from penchant.serve.answers import EventsOut, Refused
 from penchant.serve.events import AHEAD, LiveEvent
 from penchant.serve.refusals import refusals
 from penchant.serve.requests import EventIn, EventsIn
-from penchant.serve.routes.base import router
+from penchant.serve.routes.base import places, router
 from penchant.serve.service import Held
 
 routes = router("users")
@@ -37,7 +37,13 @@ def log_events(asked: EventsIn, service: Held) -> EventsOut:
     done = service.backend.log.append(accepted)
     service.metrics.events.labels("accepted").inc(done.accepted)
     service.metrics.events.labels("duplicate").inc(done.duplicates)
-    return EventsOut(accepted=done.accepted, duplicates=done.duplicates, refused=refused, last_offset=done.last_offset)
+    return EventsOut(
+        accepted=done.accepted,
+        duplicates=done.duplicates,
+        refused=refused,
+        last_offset=done.last_offset,
+        places=places(done.places),
+    )
 
 
 def _checked(event: EventIn, catalog: Catalog, now: int) -> LiveEvent:

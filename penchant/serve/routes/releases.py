@@ -8,7 +8,7 @@ from fastapi import Depends, Request
 
 from penchant.core.errors import UnknownIdError, require
 from penchant.pipeline.shelf import Move, Shelved
-from penchant.serve.answers import Moved, ReleaseShort, ReleasesOut
+from penchant.serve.operations.answers import Moved, ReleaseShort, ReleasesOut
 from penchant.serve.refusals import refusals
 from penchant.serve.requests import PromoteIn, RollbackIn
 from penchant.serve.routes.base import router

@@ -10,13 +10,13 @@ from fastapi import Path, Query
 
 from penchant.core.errors import ArtifactError, StorageError
 from penchant.data.schema import ACTIONS
-from penchant.serve.answers import Did, DirectiveOut, Interest, PortraitOut, UserOut, UserShort, UsersOut
+from penchant.serve.answers import Did, DirectiveOut, Interest, Place, PortraitOut, UserOut, UserShort, UsersOut
 from penchant.serve.directory import RECENT
 from penchant.serve.near_line import shares
 from penchant.serve.portrait import portrait
 from penchant.serve.refusals import refusals
 from penchant.serve.requests import Id
-from penchant.serve.routes.base import router
+from penchant.serve.routes.base import places, router
 from penchant.serve.routes.steering import directives_out
 from penchant.serve.service import Held, Service
 
@@ -52,6 +52,7 @@ def user(
     user_id: Annotated[Id, Path()], service: Held, limit: Annotated[int, Query(ge=0, le=1000, description="Events to show.")] = 50
 ) -> UserOut:
     """What a user did, newest first. Anybody may start, so an unknown user has an empty past."""
+    read_to, followed_to = _places(service)  # first: who is read afterwards is true for these, at least
     person = service.state.person(user_id)
     newest = person.past.take(np.arange(max(0, len(person.past) - limit), len(person.past)))
     rows = zip(service.cards.of(newest.items), newest.actions.tolist(), newest.times.tolist(), newest.live.tolist(), strict=True)
@@ -68,7 +69,19 @@ def user(
         interests=_interests(service, user_id),
         steering=_steering(service, user_id),
         personalised=person.personalised,
+        read_to=read_to,
+        followed_to=followed_to,
     )
+
+
+def _places(service: Service) -> tuple[list[Place] | None, list[Place] | None]:
+    """Up to where in the log users are known, and up to where a worker has read it; None where nobody can tell."""
+    backend = service.backend
+    try:
+        return places(backend.events.end()), None if backend.store is None else places(backend.store.positions())
+    except StorageError:
+        service.metrics.missing.labels("place in the log").inc()
+        return None, None
 
 
 def _steering(service: Service, user_id: str) -> list[DirectiveOut]:

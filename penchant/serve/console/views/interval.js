@@ -1,18 +1,11 @@
 // How an interval narrowed as users came: a band with its middle, and the line of no difference.
 
-import { h } from "../dom.js";
+import { h, shape } from "../dom.js";
 import { count } from "../format.js";
 import { decimals } from "./tables.js";
 
-const SVG = "http://www.w3.org/2000/svg";
 const WIDE = 640;
 const HIGH = 180;
-
-function shape(tag, attributes) {
-  const element = document.createElementNS(SVG, tag);
-  for (const [name, value] of Object.entries(attributes)) element.setAttribute(name, String(value));
-  return element;
-}
 
 /**
  * A figure of one comparison; its ends stand in words below.

@@ -57,7 +57,7 @@ function details(item) {
   const known = facts(item);
   return [
     known.length > 0 && h("p.facts", {}, known.join(" · ")),
-    actionButtons(item),
+    actionButtons(item, { clicks: true }),
     item.description && h("p.description", {}, item.description),
     h("dl.details", {},
       pair("In the log", plural(item.events, "event")),

@@ -8,6 +8,7 @@ import { plural } from "../format.js";
 import { PATIENCE, failure, skeleton } from "../states.js";
 import { on, setMarks, setUser, setVisitor, state } from "../store.js";
 import { foldOnPhones, history, wide } from "./history.js";
+import { trip } from "./trip.js";
 import { yours } from "./yours.js";
 
 const CHOICES = 8;
@@ -22,6 +23,7 @@ export function person() {
   const nobody = h("button.button.plain", { type: "button", on: { click: () => setUser(null) } }, "No user");
   const past = history();
   const data = yours();
+  const last = trip();
   const trouble = h("div");
   const chooser = h("details.chooser", {}, h("summary", {}, "Change user"),
     h("div.combo", {}, h("label", { for: "user" }, "Choose a user"), input),
@@ -31,7 +33,7 @@ export function person() {
       h("h2", { id: "person-title" }, "You are"),
       name, about,
       chooser),
-    trouble, past.element, data.element);
+    trouble, last.element, past.element, data.element);
   let request = null;
   let slow = 0; // timer: the old history stays until the new one is there, unless that takes long
 
@@ -90,13 +92,7 @@ export function person() {
     try {
       const answer = await api.user(user, request.signal);
       clearTimeout(slow);
-      trouble.replaceChildren();
-      about.textContent = answer.events
-        ? `${plural(answer.events, "event")}, ${answer.known ? "known from training" : "not seen in training"}`
-        : "new here: nothing is known yet";
-      if (!pending()) setMarks(answer.liked, answer.hidden);
-      past.show(answer);
-      data.show(answer);
+      show(answer);
     } catch (error) {
       if (api.isAbort(error)) return;
       clearTimeout(slow);
@@ -106,6 +102,19 @@ export function person() {
     }
   }
 
+  /** Show the answer of /v1/users/ID. */
+  function show(answer) {
+    if (answer.user_id !== state.user) return;
+    state.person = answer;
+    trouble.replaceChildren();
+    about.textContent = answer.events
+      ? `${plural(answer.events, "event")}, ${answer.known ? "known from training" : "not seen in training"}`
+      : "new here: nothing is known yet";
+    if (!pending()) setMarks(answer.liked, answer.hidden);
+    past.show(answer);
+    data.show(answer);
+  }
+
   /** Another user; on a phone the chooser folds away, so the focus goes on to their list. */
   function changed({ quiet }) {
     const inside = chooser.contains(document.activeElement);
@@ -113,7 +122,8 @@ export function person() {
     if (inside && !wide.matches) document.querySelector("#main h1")?.focus({ preventScroll: true });
   }
 
-  const stops = [foldOnPhones(chooser), past.stop, on("user", changed), on("acted", () => refresh(true))];
+  const stops = [foldOnPhones(chooser), past.stop, last.stop, on("user", changed), on("known", show),
+    on("acted", ({ person: answer } = {}) => (answer ? show(answer) : refresh(true)))];
   refresh(false);
   return {
     element,

@@ -8,6 +8,7 @@ import { plural } from "../format.js";
 import { announce } from "../live.js";
 import { PATIENCE, empty, failure, skeleton } from "../states.js";
 import { on, setModel, state, tell } from "../store.js";
+import { listed } from "../travel.js";
 import { person } from "./person.js";
 
 const STEP = 20; // items asked for at a time
@@ -36,8 +37,8 @@ export function mount(main) {
       h("h2.vh", { id: "list-title" }, "Recommendations"),
       note, trouble, list, more)));
 
-  /** Ask for the list again. `mark` shows what moved; otherwise it is simply another list. */
-  async function refresh({ mark = false, fresh = false, say = true, k: wanted = k } = {}) {
+  /** Ask for the list again. `mark` shows what moved; otherwise it is simply another list. `trip` is the action that it follows. */
+  async function refresh({ mark = false, fresh = false, say = true, trip = null, k: wanted = k } = {}) {
     request?.abort();
     request = new AbortController();
     const { signal } = request;
@@ -49,7 +50,8 @@ export function mount(main) {
       const answer = await api.recommend({ user: state.user, model: state.model, k: wanted > STEP ? wanted : undefined }, signal);
       clearTimeout(slow);
       fill(trouble, !answer.items.length && empty("There is nothing left to recommend."));
-      show(answer, mark, say, wanted);
+      const change = show(answer, mark, say, wanted);
+      if (trip) listed(trip, change);
       k = wanted;
     } catch (error) {
       if (api.isAbort(error)) return;
@@ -67,9 +69,11 @@ export function mount(main) {
     fill(trouble, instead);
   }
 
+  /** @returns {{entered: string[], left: string[], moved: number}|null} titles that came and left, where that means something */
   function show(answer, mark, say, wanted) {
     const items = answer.items.filter((item) => !state.hidden.has(item.item_id));
-    const change = mark && !foreign ? compare([...cards.keys()], items.map((item) => item.item_id)) : null;
+    const before = new Map([...cards].map(([id, one]) => [id, one.element.querySelector(".card-title").textContent]));
+    const change = mark && !foreign ? compare([...before.keys()], items.map((item) => item.item_id)) : null;
     place(items, (item) => change?.of.get(item.item_id) ?? null);
     foreign = false;
     more.hidden = answer.items.length < wanted || wanted >= most();
@@ -79,6 +83,11 @@ export function mount(main) {
     tell("answer", { what: "recommend", milliseconds: answer.milliseconds, parts: answer.parts });
     if (change) announce(`List updated: ${change.entered} new, ${change.moved} moved.`);
     else if (say) announce(`${plural(items.length, "recommendation")} shown.`);
+    return change && {
+      entered: items.filter((item) => change.of.get(item.item_id)?.kind === "entered").map((item) => item.title),
+      left: [...before].filter(([id]) => !cards.has(id)).map(([, title]) => title),
+      moved: change.moved,
+    };
   }
 
   function place(items, changeOf) {
@@ -131,7 +140,7 @@ export function mount(main) {
     }),
     on("model", () => refresh({ fresh: true, k: STEP })),
     on("marks", leave),
-    on("acted", () => refresh({ mark: true })),
+    on("acted", ({ trip } = {}) => refresh({ mark: true, trip })),
     on("failed", () => refresh({ say: false })),
     models.stop, people.stop,
   ];
