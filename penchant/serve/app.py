@@ -53,6 +53,23 @@ from penchant.serve.swap import Current, Following
 from penchant.serve.telemetry import Telemetry
 from penchant.serve.tracing import Tracing
 
+_PARTS = (
+    recommend,
+    events,
+    steering,
+    privacy,
+    users,
+    policy,
+    trends,
+    catalogue,
+    beam,
+    report,
+    releases,
+    experiments,
+    operations,
+    replays,
+    probes,
+)
 _THREADS = 32  # requests that are worked on at once; others wait
 _SMALL = 1024  # bytes of an answer that is not worth packing
 
@@ -86,27 +103,13 @@ def create_app(
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
         to_thread.current_default_thread_limiter().total_tokens = _THREADS
-        if follow and backend.near_line is not None:
-            backend.near_line.start()
+        backend.start(lambda: current.service.state, follow=follow)
         if following is not None:
             following.start()
-        if backend.rules is not None:
-            backend.rules.start()
-        if backend.experiments is not None:
-            backend.experiments.start(lambda: current.service.state)
-        if backend.tallies is not None:
-            backend.tallies.start()
         yield
-        if backend.tallies is not None:
-            await to_thread.run_sync(backend.tallies.stop)
-        if backend.experiments is not None:
-            await to_thread.run_sync(backend.experiments.stop)
-        if backend.rules is not None:
-            await to_thread.run_sync(backend.rules.stop)
         if following is not None:
             await to_thread.run_sync(following.stop)
-        if backend.near_line is not None:
-            await to_thread.run_sync(backend.near_line.stop)
+        await to_thread.run_sync(backend.stop)
         if traces is not None:  # here, as a signal may end the process right after this
             await to_thread.run_sync(traces.close)
         current.service.close()
@@ -127,24 +130,15 @@ def create_app(
     add_handlers(app)
     ring = None if backend.settings.keys is None else KeyRing(backend.settings.keys)
     described = [] if ring is None else [Depends(HTTPBearer(auto_error=False))]  # for OpenAPI; it is the guard that looks
-    for part in (
-        recommend,
-        events,
-        steering,
-        privacy,
-        users,
-        policy,
-        trends,
-        catalogue,
-        beam,
-        report,
-        releases,
-        experiments,
-        operations,
-        replays,
-        probes,
-    ):
+    for part in _PARTS:
         app.include_router(part.routes, dependencies=described)
+    _show(app, backend)
+    _surround(app, backend, ring, access, traces)
+    return app
+
+
+def _show(app: FastAPI, backend: Backend) -> None:
+    """The page, and what Prometheus reads."""
     console = Console()
 
     async def home(request: Request) -> Response:
@@ -156,8 +150,6 @@ def create_app(
     app.add_route("/", home, methods=["GET"], include_in_schema=False)
     app.add_route("/metrics", metrics, methods=["GET"], include_in_schema=False)
     app.mount("/console", console)
-    _surround(app, backend, ring, access, traces)
-    return app
 
 
 def _surround(app: FastAPI, backend: Backend, ring: KeyRing | None, access: AccessLog | None, traces: Traces | None) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Self
@@ -126,6 +126,28 @@ class Backend:
             tallies = Tallies(served, events, lambda: by_success(rules.file.rules))
         stock = Stock(store)
         return cls(log, events, store, near_line, choices, metrics, settings, stock, directives, rules, served, experiments, tallies)
+
+    def start(self, state: Callable[[], LiveState], *, follow: bool) -> None:
+        """Begin what is done beside the requests.
+
+        Args:
+            state: The users of the release that is served.
+            follow: Whether a worker runs here.
+        """
+        if follow and self.near_line is not None:
+            self.near_line.start()
+        if self.rules is not None:
+            self.rules.start()
+        if self.experiments is not None:
+            self.experiments.start(state)
+        if self.tallies is not None:
+            self.tallies.start()
+
+    def stop(self) -> None:
+        """End all of it."""
+        for part in (self.tallies, self.experiments, self.rules, self.near_line):
+            if part is not None:
+                part.stop()
 
     def works(self) -> bool:
         """Whether this process does what follows from the log, and not only workers elsewhere."""
