@@ -7,7 +7,7 @@ from typing import Annotated
 
 from fastapi import Path, Request
 
-from penchant.core.errors import StorageError, UnknownIdError
+from penchant.core.errors import UnknownIdError
 from penchant.pipeline.release import Release, load_release
 from penchant.pipeline.shelf import Shelf
 from penchant.serve.refusals import refusals
@@ -90,7 +90,7 @@ def replay_out(found: Replayed, release: Release) -> ReplayOut:
 
 def _log(service: Service) -> ServedLog:
     if service.backend.served is None:
-        raise StorageError("answers", "this server keeps no log of what it served", "start it with one")
+        raise UnknownIdError("answers", "this server keeps no log of what it served", "start it with one")
     return service.backend.served
 
 
