@@ -16,6 +16,7 @@ from prometheus_client import CollectorRegistry, Gauge
 from penchant.core.errors import PenchantError
 from penchant.pipeline.recommender import Recommender
 from penchant.pipeline.rules_file import RulesFile
+from penchant.serve.beside import Beside
 
 _log = logging.getLogger("penchant.serve")
 _LOOK = 1.0  # seconds between two looks at the file
@@ -42,8 +43,7 @@ class LiveRules:
         self.file = RulesFile.read(path)
         self.since, self.refused = int(time.time()), None
         self._recommenders: weakref.WeakSet[Recommender] = weakref.WeakSet()
-        self._lock, self._ended = threading.Lock(), threading.Event()
-        self._thread: threading.Thread | None = None
+        self._lock, self._beside = threading.Lock(), Beside("rules follower", _LOOK, self.look)
 
     refused: PenchantError | None
 
@@ -76,16 +76,11 @@ class LiveRules:
 
     def start(self) -> None:
         """Look at the file again and again."""
-        self._ended.clear()
-        self._thread = threading.Thread(target=self._run, name="rules follower", daemon=True)
-        self._thread.start()
+        self._beside.start()
 
     def stop(self) -> None:
         """Look no more."""
-        self._ended.set()
-        if self._thread is not None:
-            self._thread.join()
-            self._thread = None
+        self._beside.stop()
 
     def _follow(self, file: RulesFile) -> None:
         with self._lock:
@@ -103,10 +98,3 @@ class LiveRules:
         except OSError:
             return None
         return found.st_mtime_ns, found.st_size, found.st_ino
-
-    def _run(self) -> None:
-        while not self._ended.wait(_LOOK):
-            try:
-                self.look()
-            except Exception:  # of whatever kind: the next look may do better
-                _log.exception("the file of rules could not be followed")

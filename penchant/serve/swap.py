@@ -17,6 +17,7 @@ from penchant.core.errors import PenchantError
 from penchant.core.progress import note
 from penchant.pipeline.release import Release, load_release
 from penchant.pipeline.shelf import Shelf
+from penchant.serve.beside import Beside
 
 _LOOK = 0.5  # seconds between two looks at the shelf
 _PATIENCE = 60.0  # seconds that loading has when the server ends
@@ -108,21 +109,16 @@ class Following(Generic[Made]):
         self.shelf, self.current, self.make = shelf, current, make
         self.refused: tuple[str, str] | None = None
         self.loading: str | None = None
-        self._ended, self._settled = threading.Event(), True
-        self._thread: threading.Thread | None = None
+        self._settled = True
+        self._beside = Beside("release follower", _LOOK, self._step, patience=_PATIENCE)
 
     def start(self) -> None:
         """Begin to look."""
-        self._ended.clear()
-        self._thread = threading.Thread(target=self._run, name="release follower", daemon=True)
-        self._thread.start()
+        self._beside.start()
 
     def stop(self) -> None:
         """End, after what is being loaded."""
-        self._ended.set()
-        if self._thread is not None:
-            self._thread.join(_PATIENCE)
-            self._thread = None
+        self._beside.stop()
 
     def look(self) -> None:
         """Change over if another release is live than the one that is served; say so if that cannot be done."""
@@ -147,7 +143,7 @@ class Following(Generic[Made]):
 
     def _change(self, name: str) -> None:
         made = self.make(load_release(self.shelf.live_path()))
-        if self._ended.is_set():
+        if self._beside.ended:
             made.close()
             return
         self.current.replace(made)
@@ -159,9 +155,8 @@ class Following(Generic[Made]):
             note(f"Not changed over to {name}: {why}")
         self.refused = (name, why)
 
-    def _run(self) -> None:
-        while not self._ended.wait(_LOOK):
-            self.look()
-            if not self._settled and self.current.alone:  # not before: what is still used would stay for ever
-                settle()
-                self._settled = True
+    def _step(self) -> None:
+        self.look()
+        if not self._settled and self.current.alone:  # not before: what is still used would stay for ever
+            settle()
+            self._settled = True

@@ -6,16 +6,15 @@ answer is looked at once, when its hour is over. Nothing is stored: a restart re
 
 from __future__ import annotations
 
-import logging
 import threading
 import time
 from collections import Counter
 from collections.abc import Callable
 
-from penchant.core.errors import PenchantError
 from penchant.data.catalog import Catalog
 from penchant.pipeline.rules.kinds import Explore, Rules
 from penchant.pipeline.rules.outcomes import NOTHING, Outcomes
+from penchant.serve.beside import Beside
 from penchant.serve.events import UserEvents
 from penchant.serve.served import Served, ServedLog
 
@@ -23,7 +22,6 @@ SUCCESSES = frozenset({"click", "cart", "purchase", "like"})
 WINDOW = 3_600.0  # seconds
 _LOOK, _PAGE = 30.0, 500  # seconds between looks; answers read at once
 _SETTLE = 5.0  # seconds until an event has reached the log
-_log = logging.getLogger("penchant.serve")
 
 
 class Tallies:
@@ -51,8 +49,8 @@ class Tallies:
         self._chosen: Counter[str] = Counter()
         self._at, self._after = 0.0, ""
         self.version = 0
-        self._lock, self._ended = threading.Lock(), threading.Event()
-        self._thread: threading.Thread | None = None
+        self._lock = threading.Lock()
+        self._beside = Beside("tallies", _LOOK, lambda: self.look() if self.wanted() else None)
 
     def look(self) -> int:
         """Count the answers whose window is over; how many there were.
@@ -77,17 +75,12 @@ class Tallies:
         return Outcomes({code: (chosen.get(item, 0), count - chosen.get(item, 0)) for code, (item, count) in pairs if code})
 
     def start(self) -> None:
-        """Look again and again, in a thread."""
-        self._ended.clear()
-        self._thread = threading.Thread(target=self._run, name="tallies", daemon=True)
-        self._thread.start()
+        """Look again and again, as long as anybody goes by it."""
+        self._beside.start()
 
     def stop(self) -> None:
         """Look no more."""
-        self._ended.set()
-        if self._thread is not None:
-            self._thread.join()
-            self._thread = None
+        self._beside.stop()
 
     def _count(self, one: Served) -> None:
         if one.user_id is None:
@@ -98,16 +91,6 @@ class Tallies:
         with self._lock:
             self._shown.update(one.items)
             self._chosen.update(item for item in one.items if item in chosen)
-
-    def _run(self) -> None:
-        while not self._ended.wait(_LOOK):
-            try:
-                if self.wanted():
-                    self.look()
-            except PenchantError as error:
-                _log.warning("what came of lists cannot be counted: %s", error)
-            except Exception:  # of whatever kind: the next look may do better
-                _log.exception("what came of lists cannot be counted")
 
 
 class OutcomesOf:

@@ -8,7 +8,8 @@ import time
 from collections.abc import Callable, Collection
 from math import inf
 
-from penchant.core.errors import PenchantError, StorageError
+from penchant.core.errors import StorageError
+from penchant.serve.beside import Beside
 from penchant.serve.choices import Choices
 from penchant.serve.events import UserEvents
 from penchant.serve.experiments.answers import ResultOut
@@ -23,7 +24,7 @@ from penchant.serve.state import LiveState
 from penchant.serve.stores import StateStore
 
 _WATCH = 60.0  # seconds between two looks at guardrails
-_SWEEP = 10  # looks between two for forgotten people, who are asked after one by one
+_SWEEP = 600.0  # seconds between two looks for forgotten people, who are asked after one by one
 _log = logging.getLogger("penchant.serve")
 
 
@@ -54,8 +55,7 @@ class Experiments:
         self.shadows = Shadows()
         self._readings: dict[str, Readings] = {}
         self._lock = threading.Lock()
-        self._stop = threading.Event()
-        self._thread: threading.Thread | None = None
+        self._beside: list[Beside] = []
 
     def assigned(self, user_id: str | None, known: bool, models: Collection[str]) -> Assigned:
         """How a list is to be made; nobody in particular is in no experiment.
@@ -134,28 +134,17 @@ class Experiments:
         return stopped
 
     def start(self, state: Callable[[], LiveState]) -> None:
-        """Look at guardrails, and for forgotten people, from time to time, in a thread."""
-        self._stop.clear()
-        self._thread = threading.Thread(target=self._watch, args=(state,), name="guardrails", daemon=True)
-        self._thread.start()
+        """Look at guardrails, and for forgotten people, from time to time.
+
+        Args:
+            state: Knows what users did before.
+        """
+        self._beside = [Beside("guardrails", _WATCH, lambda: self.guard(state())), Beside("forgotten people", _SWEEP, self.sweep)]
+        for one in self._beside:
+            one.start()
 
     def stop(self) -> None:
         """End all threads."""
-        self._stop.set()
-        if self._thread is not None:
-            self._thread.join()
-            self._thread = None
+        for one in self._beside:
+            one.stop()
         self.shadows.close()
-
-    def _watch(self, state: Callable[[], LiveState]) -> None:
-        looks = 0
-        while not self._stop.wait(_WATCH):
-            looks += 1
-            try:
-                self.guard(state())
-                if looks % _SWEEP == 0:
-                    self.sweep()
-            except PenchantError as error:
-                _log.warning("experiments could not be looked at: %s", error)
-            except Exception:
-                _log.exception("experiments could not be looked at")
