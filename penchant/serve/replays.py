@@ -20,8 +20,7 @@ from penchant.pipeline.rules.kinds import Rules
 from penchant.serve.experiments.definition import Experiment
 from penchant.serve.experiments.lists import Listed, drafted
 from penchant.serve.served import Served, ServedLog
-
-_NOBODY = Histories.of([[]])
+from penchant.serve.state import NOBODY
 
 
 @dataclass(frozen=True)
@@ -130,4 +129,4 @@ def _ranked(made: Listed) -> list[int]:
 def _known(release: Release, user_id: str | None) -> Histories:
     """The row of a user in a release, which a record need not repeat."""
     code = 0 if user_id is None else int(release.users.encode([user_id])[0])
-    return release.histories.take(np.array([code - 1])) if code else _NOBODY
+    return release.histories.take(np.array([code - 1])) if code else NOBODY

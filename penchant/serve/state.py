@@ -27,6 +27,8 @@ _UNDO = -1  # among action codes
 _LIKE = ACTION_CODE["like"]
 _AVERSIONS = (ACTION_CODE["dislike"], ACTION_CODE["hide"])
 _OPINIONS = (_LIKE, *_AVERSIONS)
+#: The history of nobody in particular.
+NOBODY = Histories.of([[]])
 _NO_TIME = -1
 
 

@@ -19,9 +19,9 @@ from penchant.serve.refusals import refusals
 from penchant.serve.requests import Id
 from penchant.serve.routes.base import router
 from penchant.serve.service import Held, Service
+from penchant.serve.state import NOBODY
 
 routes = router("catalogue")
-_NOBODY = Histories.of([[]])
 
 
 @routes.get("/beam", responses=refusals(404))
@@ -32,7 +32,7 @@ def beam(
 ) -> BeamOut:
     """Generate for a user, code by code, and show what was kept on the way. Items the user had or hid are closed."""
     head = _head(service)
-    history, hidden = _NOBODY, ()
+    history, hidden = NOBODY, ()
     if user_id is not None:
         person = service.state.person(user_id)
         if person.personalised:

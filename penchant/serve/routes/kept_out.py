@@ -7,15 +7,10 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from penchant.core.errors import ArtifactError, StorageError
-from penchant.data.histories import Histories
 from penchant.pipeline.rules.asked import Asked
-from penchant.pipeline.steering import Steering
-from penchant.serve.routes.steering import standing
+from penchant.serve.routes.people import somebody, wishes
 from penchant.serve.service import Service
-from penchant.serve.state import Person
-
-_NOTHING = Histories.of([[]])
+from penchant.serve.state import NOBODY
 
 
 @dataclass(frozen=True)
@@ -35,10 +30,11 @@ class KeptOut:
 
 def kept_out(service: Service, user_id: str | None) -> KeptOut:
     """What ``user_id`` must not be shown at this moment; of whom opted out, what nobody in particular must not."""
-    person, missing = _person(service, user_id)
-    now, row, hidden, policy = int(time.time()), _NOTHING, (), service.recommender.policy
+    person, missing = somebody(service, user_id)
+    now, row, hidden, policy = int(time.time()), NOBODY, (), service.recommender.policy
+    person = person if person is not None and person.personalised else None
     if person is not None:
-        steering, unheard = _steering(service, person, now)
+        steering, unheard = wishes(service, person.user_id, now)
         row, hidden, missing = steering.edited(person.history), person.hidden, [*missing, *unheard]
     barred = policy.barred(Asked(row, 1, now, None if person is None else person.user_id))
     mask = barred.mask.copy()  # it may be one that all requests share
@@ -47,20 +43,3 @@ def kept_out(service: Service, user_id: str | None) -> KeptOut:
     for part in missing:
         service.metrics.missing.labels(part).inc()
     return KeptOut(np.flatnonzero(mask).astype(np.int32), policy.version, tuple(missing))
-
-
-def _person(service: Service, user_id: str | None) -> tuple[Person | None, list[str]]:
-    if user_id is None:
-        return None, []
-    try:
-        person, missing = service.state.person(user_id), []
-    except (StorageError, ArtifactError):
-        person, missing = service.state.as_released(user_id), ["live events"]
-    return (person if person.personalised else None), missing
-
-
-def _steering(service: Service, person: Person, now: int) -> tuple[Steering, list[str]]:
-    try:
-        return standing(str(person.user_id), service, now), []
-    except (StorageError, ArtifactError):
-        return Steering(), ["steering"]

@@ -7,9 +7,7 @@ from collections.abc import Callable, Sequence
 
 import numpy as np
 
-from penchant.core.errors import ArtifactError, StorageError
 from penchant.data.catalog import Catalog
-from penchant.data.histories import Histories
 from penchant.pipeline.given import Given
 from penchant.pipeline.recommender import Recommendation, Suggestion
 from penchant.pipeline.steering import Steering
@@ -22,14 +20,14 @@ from penchant.serve.replays import record
 from penchant.serve.requests import PastEvent, RecommendIn, SearchIn
 from penchant.serve.routes.base import router
 from penchant.serve.routes.kept_out import kept_out
-from penchant.serve.routes.steering import standing, steering_of
+from penchant.serve.routes.people import somebody, wishes
+from penchant.serve.routes.steering import steering_of
 from penchant.serve.served import Served
 from penchant.serve.service import Arrived, Held, RequestId, Service
-from penchant.serve.state import Past, Person
+from penchant.serve.state import NOBODY, Past, Person
 from penchant.serve.tracing import told
 
 routes = router("lists")
-_NOTHING = Histories.of([[]])
 
 
 @routes.post("/recommend", responses=refusals(404))
@@ -43,7 +41,7 @@ def recommend(asked: RecommendIn, service: Held, request_id: RequestId, arrived:
     read = time.perf_counter()
     way = _way(asked, service, person)
     given = Given(
-        history=_NOTHING if person is None else person.history,
+        history=NOBODY if person is None else person.history,
         k=wanted(asked, len(service.release.space.catalog)),
         exclude_seen=asked.exclude_seen,
         hidden=np.array(() if person is None else person.hidden, np.int32),
@@ -215,26 +213,17 @@ def _person(asked: RecommendIn, service: Service) -> tuple[Person | None, list[s
 
 
 def _somebody(asked: RecommendIn, service: Service) -> tuple[Person | None, list[str]]:
-    if asked.events is not None:
-        events = _past(asked.events, service.release.space.catalog, now=None if asked.user_id is None else int(time.time()))
-        return service.state.with_events(asked.user_id, events), []
-    if asked.user_id is None:
-        return None, []
-    try:
-        return service.state.person(asked.user_id), []
-    except (StorageError, ArtifactError):
-        return service.state.as_released(asked.user_id), ["live events"]
+    if asked.events is None:
+        return somebody(service, asked.user_id)
+    events = _past(asked.events, service.release.space.catalog, now=None if asked.user_id is None else int(time.time()))
+    return service.state.with_events(asked.user_id, events), []
 
 
 def _steering(asked: RecommendIn, user_id: str | None, service: Service, now: int) -> tuple[Steering, list[str]]:
     """What holds for the user and what is asked for this time, and the parts that could not be read."""
     this_time = Steering() if asked.steer is None else steering_of(asked.steer, service, now)
-    if user_id is None:
-        return this_time, []
-    try:
-        return standing(user_id, service, now) + this_time, []
-    except (StorageError, ArtifactError):
-        return this_time, ["steering"]
+    always, unheard = wishes(service, user_id, now)
+    return always + this_time, unheard
 
 
 def _past(events: Sequence[PastEvent | str], catalog: Catalog, now: int | None) -> Past:
