@@ -9,11 +9,12 @@ from __future__ import annotations
 import threading
 import time
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 from penchant.data.catalog import Catalog
 from penchant.pipeline.rules.kinds import Explore, Rules
 from penchant.pipeline.rules.outcomes import NOTHING, Outcomes
+from penchant.serve.attribution import following
 from penchant.serve.beside import Beside
 from penchant.serve.events import UserEvents
 from penchant.serve.served import Served, ServedLog
@@ -60,10 +61,8 @@ class Tallies:
         """
         until, read = self._clock() - self.window - _SETTLE, 0
         while page := [one for one in self.served.since(self._at, _PAGE, self._after) if one.at <= until]:
-            for one in page:
-                self._count(one)
-                self._at, self._after, read = one.at, one.request_id, read + 1
-            self.version += 1
+            self._count(page)
+            self._at, self._after, read = page[-1].at, page[-1].request_id, read + len(page)
         return read
 
     def of(self, catalog: Catalog) -> Outcomes:
@@ -82,15 +81,15 @@ class Tallies:
         """Look no more."""
         self._beside.stop()
 
-    def _count(self, one: Served) -> None:
-        if one.user_id is None:
-            return  # nobody knows what came of it
-        did = self.events.of_user(one.user_id)
-        until = one.at + self.window
-        chosen = {event.item_id for event in did if event.event in SUCCESSES and int(one.at) <= event.timestamp < until}
+    def _count(self, page: Sequence[Served]) -> None:
+        shown = [(one, one.user_id) for one in page if one.user_id is not None]  # of the others nobody knows what came of it
+        did = {user: self.events.of_user(user) for user in {user for _, user in shown}}
         with self._lock:
-            self._shown.update(one.items)
-            self._chosen.update(item for item in one.items if item in chosen)
+            for one, user in shown:
+                chosen = {event.item_id for event in following(did[user], SUCCESSES, one.at, self.window)}
+                self._shown.update(one.items)
+                self._chosen.update(item for item in one.items if item in chosen)
+            self.version += 1
 
 
 class OutcomesOf:

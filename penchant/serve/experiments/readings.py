@@ -14,6 +14,7 @@ from math import inf, log1p
 import numpy as np
 
 from penchant.evaluate.interleaving import FIRST, Drafted, credit
+from penchant.serve.attribution import following
 from penchant.serve.events import LiveEvent, UserEvents
 from penchant.serve.experiments.definition import FALLBACK, MILLISECONDS, Experiment, Metric
 from penchant.serve.experiments.registry import Record
@@ -150,9 +151,8 @@ class Readings:
 
 
 def within(metric: Metric, events: Sequence[LiveEvent], first: float) -> list[LiveEvent]:
-    """Events of a metric in its window. Events have whole seconds, so the window begins with the second of the list."""
-    begin = int(first)
-    return [one for one in events if one.event in metric.events and begin <= one.timestamp < first + metric.window_seconds]
+    """Events of a metric in its window."""
+    return following(events, metric.events, first, metric.window_seconds)
 
 
 def value_of(metric: Metric, events: Sequence[LiveEvent], first: float) -> float:
