@@ -193,9 +193,9 @@ class Answers:
 
     name = "log of answers"
 
-    def __init__(self, served: SqliteServedLog) -> None:
+    def __init__(self, served: ServedLog) -> None:
         self.served = served
-        self.file: SqliteFile | None = served.file
+        self.file: SqliteFile | None = served.file if isinstance(served, SqliteServedLog) else None
 
     def export(self, user_id: str) -> list[dict[str, Any]]:
         """See ``Holder``."""
@@ -305,7 +305,7 @@ def holders_of(
         logs.append(FileLog(log))
     elif isinstance(log, KafkaEventLog):
         logs.append(BrokerLog(log))
-    if isinstance(served, SqliteServedLog):
+    if served is not None:
         logs.append(Answers(served))
     if experiments is not None:
         logs.append(Results(experiments))

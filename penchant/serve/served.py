@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from math import inf
 from typing import Any, Protocol
 
 
@@ -65,4 +66,20 @@ class ServedLog(Protocol):
 
     def since(self, at: float, limit: int = 1000, after: str = "") -> list[Served]:
         """At most ``limit`` answers of a time from ``at`` on, in order of time; of ``at`` itself those after request ``after``."""
+        ...
+
+    def users(self, after: str = "", limit: int = 1000) -> list[str]:
+        """At most ``limit`` users with answers, in the order of their ids, those after one."""
+        ...
+
+    def of_user(self, user_id: str) -> list[Served]:
+        """All answers to one user that are kept, the oldest first."""
+        ...
+
+    def forget(self, user_id: str, before: float = inf) -> int:
+        """Delete all answers to one user, or those before a time; how many there were.
+
+        Raises:
+            StorageError: They were not deleted.
+        """
         ...

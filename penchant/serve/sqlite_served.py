@@ -127,22 +127,18 @@ class SqliteServedLog:
         return [_served(*row) for row in self._file.ask(query, at, after, limit)]
 
     def of_user(self, user_id: str) -> list[Served]:
-        """All answers to one user that are kept, the oldest first."""
+        """See ``ServedLog``."""
         self.flush()
         query = f"SELECT {_COLUMNS} FROM served WHERE user_id = ? ORDER BY at, request_id"
         return [_served(*row) for row in self._file.ask(query, user_id)]
 
     def users(self, after: str = "", limit: int = 1000) -> list[str]:
-        """At most ``limit`` users with answers, in the order of their ids, those after one."""
+        """See ``ServedLog``."""
         rows = self._file.ask("SELECT DISTINCT user_id FROM served WHERE user_id > ? ORDER BY user_id LIMIT ?", after, limit)
         return [user_id for (user_id,) in rows]
 
     def forget(self, user_id: str, before: float = inf) -> int:
-        """Delete all answers to one user, or those before a time; how many there were.
-
-        Raises:
-            StorageError: The disk refused; none of them was deleted.
-        """
+        """See ``ServedLog``."""
         self.flush()
         with self._file.transaction() as connection:
             return connection.execute("DELETE FROM served WHERE user_id = ? AND at < ?", (user_id, before)).rowcount

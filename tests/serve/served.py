@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+from math import inf
 
 from penchant.serve.served import Served
 
@@ -37,3 +38,16 @@ class MemoryServedLog:
         with self._lock:
             rows = sorted(self._rows, key=lambda one: (one.at, one.request_id))
         return [one for one in rows if (one.at, one.request_id) > (at, after)][:limit]
+
+    def users(self, after: str = "", limit: int = 1000) -> list[str]:
+        with self._lock:
+            return sorted({one.user_id for one in self._rows if one.user_id is not None and one.user_id > after})[:limit]
+
+    def of_user(self, user_id: str) -> list[Served]:
+        return [one for one in self.since(-inf, len(self._rows)) if one.user_id == user_id]
+
+    def forget(self, user_id: str, before: float = inf) -> int:
+        with self._lock:
+            kept = [one for one in self._rows if one.user_id != user_id or one.at >= before]
+            count, self._rows = len(self._rows) - len(kept), kept
+        return count

@@ -19,7 +19,6 @@ from penchant.serve.experiments.registry import Registry
 from penchant.serve.experiments.result import broken, result
 from penchant.serve.experiments.shadow import Shadows
 from penchant.serve.served import ServedLog
-from penchant.serve.sqlite_served import SqliteServedLog
 from penchant.serve.state import LiveState
 from penchant.serve.stores import StateStore
 
@@ -109,7 +108,7 @@ class Experiments:
         Raises:
             PenchantError: A log or the store cannot be read.
         """
-        if self.choices is None or not isinstance(self.served, SqliteServedLog):
+        if self.choices is None or self.served is None:
             return
         last = ""
         while users := self.served.users(last):
