@@ -11,7 +11,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from penchant.core.errors import StorageError
+from penchant.core.errors import StorageError, UnknownIdError
 from penchant.serve import sqlite_served
 from penchant.serve.served import Served
 from penchant.serve.sqlite_served import SqliteServedLog
@@ -100,10 +100,8 @@ def test_old_answers_go(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None
     log.close()
 
 
-def test_while_the_disk_refuses_nobody_waits_and_what_fits_is_written_later(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(sqlite_served, "_PAUSE", 0.02)
-    monkeypatch.setattr(sqlite_served, "_GATHER", 0.01)
-    log = SqliteServedLog(tmp_path / "served.sqlite", most_waiting=5, clock=lambda: 0.0)
+def refusing(log: SqliteServedLog, monkeypatch: pytest.MonkeyPatch) -> tuple[threading.Event, threading.Event]:
+    """A disk that refuses as long as the first event is set; the second tells that it did."""
     refuses, refused, transaction = threading.Event(), threading.Event(), log._file.transaction
     refuses.set()
 
@@ -114,6 +112,14 @@ def test_while_the_disk_refuses_nobody_waits_and_what_fits_is_written_later(tmp_
         return transaction()
 
     monkeypatch.setattr(log._file, "transaction", full)
+    return refuses, refused
+
+
+def test_while_the_disk_refuses_nobody_waits_and_what_fits_is_written_later(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sqlite_served, "_PAUSE", 0.02)
+    monkeypatch.setattr(sqlite_served, "_GATHER", 0.01)
+    log = SqliteServedLog(tmp_path / "served.sqlite", most_waiting=5, clock=lambda: 0.0)
+    refuses, refused = refusing(log, monkeypatch)
     log.append(answer(0))
     assert refused.wait(10)
     for number in range(1, 20):
@@ -137,3 +143,44 @@ def test_threads_that_append_at_once_lose_nothing(log: SqliteServedLog) -> None:
         thread.join()
     log.flush()
     assert len(log.since(-1.0)) == 150
+
+
+def test_what_answers_share_is_kept_once_and_as_long_as_they_are(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    day, now = 86_400.0, [0.0]
+    monkeypatch.setattr(sqlite_served, "_CLEAR", 0.0)
+    log = SqliteServedLog(tmp_path / "served.sqlite", keep_seconds=7 * day, clock=lambda: now[0])
+    names = [log.keep(content) for content in ("rules", "stock", "rules")]
+    log.flush()
+    assert names[0] == names[2] != names[1]
+    assert [log.kept(name) for name in names] == ["rules", "stock", "rules"]
+    assert len(log.file.ask("SELECT name FROM kept")) == 2
+    for days in range(1, 12):  # one of them goes on being used
+        now[0] = days * day
+        log.keep("rules")
+    for _ in range(200):
+        if len(log.file.ask("SELECT name FROM kept")) == 1:
+            break
+        time.sleep(0.02)
+    assert log.kept(names[0]) == "rules"
+    with pytest.raises(UnknownIdError, match="nothing is kept under this name"):
+        log.kept(names[1])
+    log.close()
+
+
+def test_what_found_no_room_is_kept_with_the_next_answer(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sqlite_served, "_PAUSE", 0.02)
+    monkeypatch.setattr(sqlite_served, "_GATHER", 0.01)
+    log = SqliteServedLog(tmp_path / "served.sqlite", most_waiting=1, clock=lambda: 0.0)
+    refuses, refused = refusing(log, monkeypatch)
+    log.append(answer(0))
+    assert refused.wait(10)
+    log.append(answer(1))
+    name = log.keep("rules")
+    refuses.clear()
+    log.flush()
+    with pytest.raises(UnknownIdError):
+        log.kept(name)
+    assert log.keep("rules") == name
+    log.flush()
+    assert (log.kept(name), log.dropped) == ("rules", 0)
+    log.close()

@@ -19,8 +19,8 @@ from penchant.serve.experiments.assignment import BOTH, arm_of
 from penchant.serve.experiments.definition import Experiment
 from penchant.serve.experiments.shadow import Shadows, correlation, overlap
 from penchant.serve.sqlite_log import SqliteEventLog
+from penchant.serve.sqlite_served import SqliteServedLog
 from penchant.serve.sqlite_store import SqliteStateStore
-from tests.serve.served import MemoryServedLog
 
 CLICKS = {"name": "clicks", "events": ["click"], "window_seconds": 1}
 BASE = {
@@ -31,12 +31,13 @@ BASE = {
 
 
 @pytest.fixture
-def served() -> MemoryServedLog:
-    return MemoryServedLog()
+def served(tmp_path: Path) -> Iterator[SqliteServedLog]:
+    with closing(SqliteServedLog(tmp_path / "served.sqlite")) as served:
+        yield served
 
 
 @pytest.fixture
-def app(tiny_release: Release, tmp_path: Path, served: MemoryServedLog) -> Iterator[FastAPI]:
+def app(tiny_release: Release, tmp_path: Path, served: SqliteServedLog) -> Iterator[FastAPI]:
     with closing(SqliteEventLog(tmp_path / "events.sqlite")) as log, closing(SqliteStateStore(tmp_path / "state.sqlite")) as store:
         app = create_app(tiny_release, log=log, store=store, served=served)
         app.state.current.service.backend.experiments.settle_seconds = 0
@@ -65,7 +66,7 @@ def start(client: TestClient, **change: Any) -> Experiment:
     return Experiment.model_validate(answer.json()["experiment"])
 
 
-def test_each_arm_has_its_lists_and_the_answer_says_so(client: TestClient, served: MemoryServedLog) -> None:
+def test_each_arm_has_its_lists_and_the_answer_says_so(client: TestClient, served: SqliteServedLog) -> None:
     usual = {user: ids(recommend(client, user_id=user)) for user in ("u1", "u2", "u3", "u4", "u5", "u6")}
     popular = {user: ids(recommend(client, user_id=user, model="popularity")) for user in usual}
     tried = start(client)
@@ -76,6 +77,7 @@ def test_each_arm_has_its_lists_and_the_answer_says_so(client: TestClient, serve
         arms.add(arm)
         assert answer["experiments"] == {"popular": arm}
         assert ids(answer) == (popular if arm == "popular" else usual)[user]
+        served.flush()
         kept = served.get(answer["request_id"])
         assert kept is not None
         assert (kept.arms, kept.items) == ({"popular": arm}, tuple(ids(answer)))
@@ -99,13 +101,14 @@ def test_weights_shape_the_list(client: TestClient) -> None:
     assert set(usual["parts"]["used"]) - set(recommend(client, user_id="u1")["parts"]["used"]) == {"tandem", "content"}
 
 
-def test_two_arms_in_one_list_and_the_same_request_gives_the_same(client: TestClient, served: MemoryServedLog) -> None:
+def test_two_arms_in_one_list_and_the_same_request_gives_the_same(client: TestClient, served: SqliteServedLog) -> None:
     lists = [ids(recommend(client, user_id="u1", **more)) for more in ({}, {"model": "popularity"})]
     start(client, kind="interleave")
     first, again = (client.post("/v1/recommend", json={"user_id": "u1", "k": 6}, headers={"x-request-id": "same"}).json() for _ in range(2))
     assert first["experiments"] == {"popular": BOTH}
     assert ids(first) == ids(again)
     assert [item["rank"] for item in first["items"]] == [1, 2, 3, 4, 5, 6]
+    served.flush()
     kept = served.get("same")
     assert kept is not None
     teams = kept.replay["teams"]["popular"]

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Iterator, Sequence
 from math import log
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -17,39 +18,27 @@ from penchant.serve.experiments.readings import Readings
 from penchant.serve.experiments.registry import Record
 from penchant.serve.experiments.result import broken, result
 from penchant.serve.served import Served
+from penchant.serve.sqlite_log import SqliteEventLog
+from penchant.serve.sqlite_served import SqliteServedLog
 from tests.serve.experiments.test_assignment import experiment
-from tests.serve.served import MemoryServedLog
 
 START, HOUR = 1_000_000.0, 3_600
-
-
-class Events:
-    """The events of users, in memory."""
-
-    def __init__(self) -> None:
-        self.rows: dict[str, list[LiveEvent]] = {}
-
-    def add(self, user: str, event: str, at: float, item: str = "i1", value: float | None = None) -> None:
-        self.rows.setdefault(user, []).append(LiveEvent(f"{user}{at}{item}{event}", user, item, event, int(at), value))
-
-    def last_of_user(self, user_id: str) -> int:
-        return len(self.rows.get(user_id, []))
-
-    def of_user(self, user_id: str, newest: int = 2000) -> list[LiveEvent]:
-        return self.rows.get(user_id, [])[-newest:]
-
-    def users(self, limit: int = 1000) -> list[str]:
-        return list(self.rows)[:limit]
 
 
 class World:
     """Logs of an experiment, and what it shows at a moment."""
 
-    def __init__(self, tried: Experiment) -> None:
-        self.record = Record(experiment=tried, started=START)
-        self.served, self.events, self.now = MemoryServedLog(), Events(), START + 1_000 * HOUR
-        self.readings = Readings(self.record, self.served, self.events, settle_seconds=0, clock=lambda: self.now)
+    def __init__(self, tried: Experiment, folder: Path) -> None:
+        self.record, self.now = Record(experiment=tried, started=START), START + 1_000 * HOUR
+        self.served = SqliteServedLog(folder / "served.sqlite", most_waiting=1_000_000, clock=lambda: START)
+        self.log = SqliteEventLog(folder / "events.sqlite")
+        self.readings = Readings(self.record, self.served, self.log, settle_seconds=0, clock=lambda: self.now)
+        self._did: list[LiveEvent] = []
         self._count = 0
+
+    def did(self, user: str, event: str, at: float, item: str = "i1", value: float | None = None) -> None:
+        self._count += 1
+        self._did.append(LiveEvent(f"e{self._count}", user, item, event, int(at), value))
 
     def show(self, user: str, at: float, **more: object) -> Served:
         self._count += 1
@@ -72,7 +61,26 @@ class World:
         return one
 
     def result(self) -> ResultOut:
+        self.log.append(self._did)
+        self._did = []
         return result(self.record, self.readings.update(self.record, lambda user, moment: 0), self.now)
+
+    def close(self) -> None:
+        self.served.close()
+        self.log.close()
+
+
+@pytest.fixture
+def make(tmp_path: Path) -> Iterator[Callable[[Experiment], World]]:
+    worlds: list[World] = []
+
+    def made(tried: Experiment) -> World:
+        worlds.append(World(tried, tmp_path / str(len(worlds))))
+        return worlds[-1]
+
+    yield made
+    for world in worlds:
+        world.close()
 
 
 def hourly(**more: object) -> Experiment:
@@ -87,12 +95,12 @@ def simulated(world: World, users: int, chances: Sequence[float], seed: int = 0)
         user, at = f"user {number}", START + 60 * number
         shown = world.show(user, at)
         if rng.random() < chances[names.index(shown.arms[world.record.experiment.name])]:
-            world.events.add(user, "click", at + 10)
+            world.did(user, "click", at + 10)
     return world.result()
 
 
-def test_a_better_arm_is_called_better_and_the_numbers_are_those_of_the_logs() -> None:
-    world = World(hourly())
+def test_a_better_arm_is_called_better_and_the_numbers_are_those_of_the_logs(make: Callable[[Experiment], World]) -> None:
+    world = make(hourly())
     found = simulated(world, 2_000, (0.2, 0.35))
     assert found.verdict == "better"
     assert found.meaning.startswith("more-ease is better than as-is by clicks: +0.")
@@ -108,33 +116,33 @@ def test_a_better_arm_is_called_better_and_the_numbers_are_those_of_the_logs() -
     assert treated.off_policy.snips == pytest.approx(treated.metrics["clicks"] / 2), "one of two places was clicked"
 
 
-def test_equal_arms_are_told_apart_hardly_ever_however_often_one_looks() -> None:
+def test_equal_arms_are_told_apart_hardly_ever_however_often_one_looks(make: Callable[[Experiment], World]) -> None:
     wrong = 0
     for seed in range(20):
-        found = simulated(World(hourly(salt=f"s{seed}")), 600, (0.3, 0.3), seed)
+        found = simulated(make(hourly(salt=f"s{seed}")), 600, (0.3, 0.3), seed)
         wrong += any(look.interval.low > 0 or look.interval.high < 0 for look in found.comparisons[0].looks)  # type: ignore[operator]
     assert wrong <= 2
 
 
-def test_a_worse_arm_and_a_metric_that_should_be_low() -> None:
-    assert simulated(World(hourly()), 1_500, (0.4, 0.2)).verdict == "worse"
+def test_a_worse_arm_and_a_metric_that_should_be_low(make: Callable[[Experiment], World]) -> None:
+    assert simulated(make(hourly()), 1_500, (0.4, 0.2)).verdict == "worse"
     low = {"name": "hides", "events": ["click"], "window_seconds": HOUR, "better": "lower"}
-    assert simulated(World(experiment(metrics=[low])), 1_500, (0.4, 0.2)).verdict == "better"
+    assert simulated(make(experiment(metrics=[low])), 1_500, (0.4, 0.2)).verdict == "better"
 
 
-def test_few_users_show_nothing_and_nothing_is_infinite_in_json() -> None:
-    found = simulated(World(hourly()), 12, (0.1, 0.9))
+def test_few_users_show_nothing_and_nothing_is_infinite_in_json(make: Callable[[Experiment], World]) -> None:
+    found = simulated(make(hourly()), 12, (0.1, 0.9))
     assert (found.verdict, found.comparisons[0].difference.low) == ("no difference shown yet", None)
     assert "Too few users" in found.meaning
-    assert simulated(World(hourly()), 0, (0.1, 0.9)).arms[0].metrics == {}
+    assert simulated(make(hourly()), 0, (0.1, 0.9)).arms[0].metrics == {}
     assert ResultOut.model_validate_json(found.model_dump_json()) == found
 
 
-def test_a_user_counts_once_their_window_is_over_and_only_by_what_they_did_in_it() -> None:
-    world = World(experiment(metrics=[{"name": "n", "events": ["click", "cart"], "measure": "count", "window_seconds": HOUR}]))
+def test_a_user_counts_once_their_window_is_over_and_only_by_what_they_did_in_it(make: Callable[[Experiment], World]) -> None:
+    world = make(experiment(metrics=[{"name": "n", "events": ["click", "cart"], "measure": "count", "window_seconds": HOUR}]))
     world.show("u", START + 100.7)
     for at, event in ((99, "click"), (100, "click"), (200, "cart"), (300, "view"), (3_699, "click"), (3_701, "click")):
-        world.events.add("u", event, START + at)
+        world.did("u", event, START + at)
     world.now = START + 3_000
     assert [(arm.users, arm.counted) for arm in world.result().arms if arm.users] == [(1, 0)]
     world.now = START + 3_800
@@ -144,16 +152,16 @@ def test_a_user_counts_once_their_window_is_over_and_only_by_what_they_did_in_it
     assert unit.before == pytest.approx(log(2)), "one event before"
 
 
-def test_values_are_summed() -> None:
-    world = World(experiment(metrics=[{"name": "spent", "events": ["purchase"], "measure": "value", "window_seconds": HOUR}]))
+def test_values_are_summed(make: Callable[[Experiment], World]) -> None:
+    world = make(experiment(metrics=[{"name": "spent", "events": ["purchase"], "measure": "value", "window_seconds": HOUR}]))
     world.show("u", START)
     for value in (2.5, 4.0, None):
-        world.events.add("u", "purchase", START + 5, value=value)
+        world.did("u", "purchase", START + 5, value=value)
     assert [arm.metrics["spent"] for arm in world.result().arms if arm.users] == [6.5]
 
 
-def test_the_first_list_counts_others_are_only_counted() -> None:
-    world = World(hourly())
+def test_the_first_list_counts_others_are_only_counted(make: Callable[[Experiment], World]) -> None:
+    world = make(hourly())
     for at in (0, 10, 20, 2 * HOUR):
         world.show("u", START + at)
     world.show("u", START + 5, arms={"another": "x"})
@@ -165,25 +173,25 @@ def test_the_first_list_counts_others_are_only_counted() -> None:
     assert [arm.lists for arm in world.result().arms if arm.users] == [4], "a second look counts nothing twice"
 
 
-def test_what_a_covariate_foretells_makes_the_interval_narrower() -> None:
+def test_what_a_covariate_foretells_makes_the_interval_narrower(make: Callable[[Experiment], World]) -> None:
     world, rng = (
-        World(experiment(metrics=[{"name": "n", "events": ["click"], "measure": "count", "window_seconds": HOUR}])),
+        make(experiment(metrics=[{"name": "n", "events": ["click"], "measure": "count", "window_seconds": HOUR}])),
         np.random.default_rng(1),
     )
     for number in range(400):
         user, at, keen = f"user {number}", START + 60 * number, int(rng.integers(0, 6))
         world.show(user, at)
         for step in range(2**keen - 1):
-            world.events.add(user, "view", at - 50 - step)
+            world.did(user, "view", at - 50 - step)
         for step in range(keen + int(rng.random() < 0.5)):
-            world.events.add(user, "click", at + 1 + step)
+            world.did(user, "click", at + 1 + step)
     (one,) = world.result().comparisons
     assert one.correlation > 0.9
     assert one.adjusted.high - one.adjusted.low < 0.4 * (one.difference.high - one.difference.low)  # type: ignore[operator]
 
 
-def test_lost_users_make_it_worthless() -> None:
-    world = World(hourly())
+def test_lost_users_make_it_worthless(make: Callable[[Experiment], World]) -> None:
+    world = make(hourly())
     for number in range(800):
         user = f"user {number}"
         if arm_of(world.record.experiment, user).name == "as-is" or number % 3:
@@ -192,38 +200,38 @@ def test_lost_users_make_it_worthless() -> None:
     assert (found.verdict, found.alarm) == ("not to be trusted", True)
 
 
-def test_a_guardrail_that_breaks_is_the_verdict() -> None:
-    world = World(hourly(guardrails=[{"metric": "milliseconds", "margin": 5.0}, {"metric": "fallback", "margin": 0.1}]))
+def test_a_guardrail_that_breaks_is_the_verdict(make: Callable[[Experiment], World]) -> None:
+    world = make(hourly(guardrails=[{"metric": "milliseconds", "margin": 5.0}, {"metric": "fallback", "margin": 0.1}]))
     rng = np.random.default_rng(0)
     for number in range(600):
         user = f"user {number}"
         slow = 30.0 * (arm_of(world.record.experiment, user).name == "more-ease")
         world.show(user, START + number, milliseconds=10.0 + slow + rng.random())
         if rng.random() < 0.1 + slow / 60:
-            world.events.add(user, "click", START + number)
+            world.did(user, "click", START + number)
     found = world.result()
     assert found.verdict == "a guardrail is broken", "whatever it gains"
     assert {one.metric: one.state for one in found.guardrails} == {"milliseconds": "broken", "fallback": "holds"}
     assert broken(found) == "milliseconds is worse than the margin of 5 in 'more-ease'"
 
 
-def test_one_model_in_place_of_the_merged_list_is_no_falling_back() -> None:
-    world = World(hourly(arms=[{"name": "a", "share": 0.5}, {"name": "b", "share": 0.5, "model": "ease"}]))
+def test_one_model_in_place_of_the_merged_list_is_no_falling_back(make: Callable[[Experiment], World]) -> None:
+    world = make(hourly(arms=[{"name": "a", "share": 0.5}, {"name": "b", "share": 0.5, "model": "ease"}]))
     for number in range(40):
         arm = arm_of(world.record.experiment, f"user {number}").name
         world.show(f"user {number}", START + number, rung="ease" if arm == "b" else "dense")
     assert {arm.name: arm.metrics["fallback"] for arm in world.result().arms} == {"a": 1.0, "b": 0.0}
 
 
-def test_interleaved_lists_are_won_by_the_arm_whose_items_are_chosen() -> None:
-    world, rng = World(hourly(kind="interleave")), np.random.default_rng(2)
+def test_interleaved_lists_are_won_by_the_arm_whose_items_are_chosen(make: Callable[[Experiment], World]) -> None:
+    world, rng = make(hourly(kind="interleave")), np.random.default_rng(2)
     for number in range(300):
         user, at = f"user {number}", START + number
         teams = ("as-is", "more-ease") if rng.random() < 0.5 else ("more-ease", "as-is")
         world.show(user, at, replay={"teams": {"one": teams}})
         liked = "more-ease" if rng.random() < 0.7 else "as-is"
         if rng.random() < 0.8:
-            world.events.add(user, "click", at + 1, item=("i1", "i2")[teams.index(liked)])
+            world.did(user, "click", at + 1, item=("i1", "i2")[teams.index(liked)])
     found = world.result()
     assert found.verdict == "better"
     assert "more-ease is better than as-is by users' choices" in found.meaning
@@ -231,13 +239,13 @@ def test_interleaved_lists_are_won_by_the_arm_whose_items_are_chosen() -> None:
     assert ([arm.name for arm in found.arms], found.sample_ratio, found.comparisons) == ([BOTH], None, [])
 
 
-def test_without_exploring_is_estimated_from_propensities() -> None:
+def test_without_exploring_is_estimated_from_propensities(make: Callable[[Experiment], World]) -> None:
     """At each place the usual item is shown four times of five, and is clicked; what is explored is not."""
-    world, rng = World(hourly()), np.random.default_rng(3)
+    world, rng = make(hourly()), np.random.default_rng(3)
     for number in range(400):
         usual = rng.random() < 0.8
         world.show(f"user {number}", START + number, items=("i1" if usual else "i9",), propensities=(0.8 if usual else 0.2,))
-        world.events.add(f"user {number}", "click", START + number, item="i1")
+        world.did(f"user {number}", "click", START + number, item="i1")
     for arm in world.result().arms:
         assert arm.off_policy is not None
         assert arm.off_policy.snips == pytest.approx(1.0)
