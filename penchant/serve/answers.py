@@ -4,14 +4,12 @@ from __future__ import annotations
 
 from typing import Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import ConfigDict, Field
+
+from penchant.serve.answer import Answer
 
 
-class _Answer(BaseModel):
-    model_config = ConfigDict(frozen=True)
-
-
-class Refusal(_Answer):
+class Refusal(Answer):
     """What was found, the rule it breaks, and what to do about it."""
 
     value: str
@@ -19,13 +17,13 @@ class Refusal(_Answer):
     remedy: str
 
 
-class ErrorAnswer(_Answer):
+class ErrorAnswer(Answer):
     """Every answer with a status from 400 on."""
 
     error: Refusal
 
 
-class Card(_Answer):
+class Card(Answer):
     """An item as it is shown everywhere."""
 
     item_id: str
@@ -38,14 +36,14 @@ class Card(_Answer):
     tier: Literal["head", "mid", "tail", "new"]
 
 
-class Cause(_Answer):
+class Cause(Answer):
     """A past event's item."""
 
     item_id: str
     title: str
 
 
-class Why(_Answer):
+class Why(Answer):
     """Computed from the model: the past events without which the item would score less."""
 
     text: str
@@ -63,21 +61,21 @@ class Suggested(Card):
     labels: list[str] = Field(description="Of rules that speak for it, such as promotions.")
 
 
-class Parts(_Answer):
+class Parts(Answer):
     """Which parts made the answer, and which failed: it was then made without them."""
 
     used: list[str]
     missing: list[str]
 
 
-class Candidate(_Answer):
+class Candidate(Answer):
     """An item that was named."""
 
     item_id: str
     score: float
 
 
-class Stage(_Answer):
+class Stage(Answer):
     """What one generator named, or why it named nothing."""
 
     candidates: list[Candidate] = Field(description="Best first.")
@@ -85,7 +83,7 @@ class Stage(_Answer):
     missing: str | None = Field(description="Why there is no list: `failed`, `late`, `resting or too busy`.")
 
 
-class Trace(_Answer):
+class Trace(Answer):
     """How a list came about."""
 
     generators: dict[str, Stage]
@@ -93,7 +91,7 @@ class Trace(_Answer):
     ranked: list[Candidate] = Field(description="After filters and changes of scores, before places were given away.")
 
 
-class RecommendOut(_Answer):
+class RecommendOut(Answer):
     """A list of recommendations."""
 
     request_id: str
@@ -119,7 +117,7 @@ class Found(Card):
     matched: list[str] = Field(description="`words`, `meaning` or both.")
 
 
-class SearchOut(_Answer):
+class SearchOut(Answer):
     """Search results, best first."""
 
     request_id: str
@@ -136,14 +134,14 @@ class Refused(Refusal):
     index: int = Field(description="Its place in the request, from 0.")
 
 
-class Place(_Answer):
+class Place(Answer):
     """A place in the event log."""
 
     partition: int
     offset: int
 
 
-class EventsOut(_Answer):
+class EventsOut(Answer):
     """What became of the events. Those accepted are on the disk, and count from the next request on."""
 
     accepted: int
@@ -159,7 +157,7 @@ class Scored(Card):
     score: float
 
 
-class LiveItem(_Answer):
+class LiveItem(Answer):
     """An item at present; a moment behind the log."""
 
     tier: Literal["head", "tail"] = Field(description="Head items have vectors that follow who does something with them.")
@@ -179,7 +177,7 @@ class ItemOut(Card):
     missing: list[str] = Field(description="What could not be read of the user.")
 
 
-class UserShort(_Answer):
+class UserShort(Answer):
     """A user in a list; `recent` are titles, newest first."""
 
     user_id: str
@@ -187,7 +185,7 @@ class UserShort(_Answer):
     recent: list[str]
 
 
-class UsersOut(_Answer):
+class UsersOut(Answer):
     """Users that match, of `total`."""
 
     users: list[UserShort]
@@ -202,7 +200,7 @@ class Did(Card):
     live: bool = Field(description="Whether it came after the release was made.")
 
 
-class Interest(_Answer):
+class Interest(Answer):
     """A category and its share of what a user did of late, 0..1."""
 
     name: str
@@ -215,13 +213,13 @@ class Trend(Card):
     count: float = Field(description="Events, each worth half after six hours.")
 
 
-class TrendingOut(_Answer):
+class TrendingOut(Answer):
     """Items by what all users do at present, the most first; a moment behind the log."""
 
     items: list[Trend]
 
 
-class TasteOut(_Answer):
+class TasteOut(Answer):
     """More or less of this."""
 
     items: list[str]
@@ -230,14 +228,14 @@ class TasteOut(_Answer):
     strength: float
 
 
-class IgnoredOut(_Answer):
+class IgnoredOut(Answer):
     """Events that do not count, UTC seconds; null: no end."""
 
     since: int | None
     until: int | None
 
 
-class DirectiveOut(_Answer):
+class DirectiveOut(Answer):
     """Something that holds for every list of a user."""
 
     id: str = Field(description="To take it back by.")
@@ -248,21 +246,21 @@ class DirectiveOut(_Answer):
     ignore: list[IgnoredOut] = Field(description="Days are those of the time when it was said.")
 
 
-class SteeringOut(_Answer):
+class SteeringOut(Answer):
     """What holds for a user, the oldest first."""
 
     user_id: str
     steering: list[DirectiveOut]
 
 
-class Noted(_Answer):
+class Noted(Answer):
     """A name of a file of rules that the catalogue does not have."""
 
     line: int
     name: str
 
 
-class RulesOut(_Answer):
+class RulesOut(Answer):
     """Rules that are followed."""
 
     version: str
@@ -273,13 +271,13 @@ class RulesOut(_Answer):
     refused: Refusal | None = Field(description="What is wrong with what the file holds now; the rules of before are followed.")
 
 
-class StockOut(_Answer):
+class StockOut(Answer):
     """Items that are out of stock."""
 
     out: list[str]
 
 
-class UserOut(_Answer):
+class UserOut(Answer):
     """A user's past, newest first. What concerns hidden items is left out, as the models do not see it."""
 
     user_id: str
@@ -297,14 +295,14 @@ class UserOut(_Answer):
     followed_to: list[Place] | None = Field(description="So does `interests`; null where nobody follows the log.")
 
 
-class ConsentOut(_Answer):
+class ConsentOut(Answer):
     """What a user chose."""
 
     user_id: str
     personalised: bool
 
 
-class ExportOut(_Answer):
+class ExportOut(Answer):
     """All that is kept of a user."""
 
     user_id: str
@@ -313,7 +311,7 @@ class ExportOut(_Answer):
     held: dict[str, list[dict[str, Any]]] = Field(description="By where it is kept.")
 
 
-class ReceiptOut(_Answer):
+class ReceiptOut(Answer):
     """What an erasure did. It does not name the user."""
 
     receipt: str
@@ -326,7 +324,7 @@ class ReceiptOut(_Answer):
     seconds: float
 
 
-class KnownLayer(_Answer):
+class KnownLayer(Answer):
     """What one layer knows of a user."""
 
     events: int
@@ -334,7 +332,7 @@ class KnownLayer(_Answer):
     interests: list[Interest] = Field(description="The largest first, at most ten.")
 
 
-class PortraitVector(_Answer):
+class PortraitVector(Answer):
     """What the model made of the user's history, as it is stored."""
 
     release: str = Field(description="Whose model made it.")
@@ -353,7 +351,7 @@ class RecentItem(Card):
     live_tier: Literal["head", "tail"] | None = Field(description="At present; null where nobody knows.")
 
 
-class PortraitOut(_Answer):
+class PortraitOut(Answer):
     """A user, layer by layer."""
 
     user_id: str
@@ -371,14 +369,14 @@ class PortraitOut(_Answer):
     missing: list[str] = Field(description="Parts that could not be read.")
 
 
-class Share(_Answer):
+class Share(Answer):
     """A category and its share of the items, 0..1."""
 
     name: str
     share: float
 
 
-class Branch(_Answer):
+class Branch(Answer):
     """One code that may come next."""
 
     code: int
@@ -388,7 +386,7 @@ class Branch(_Answer):
     examples: list[str]
 
 
-class CodesOut(_Answer):
+class CodesOut(Answer):
     """The part of the semantic-ID tree below a prefix. `leaves` only where there are few."""
 
     prefix: list[int]
@@ -400,7 +398,7 @@ class CodesOut(_Answer):
     leaves: list[Card] | None = None
 
 
-class HeldOut(_Answer):
+class HeldOut(Answer):
     """A prefix in a beam."""
 
     prefix: list[int]
@@ -416,7 +414,7 @@ class Generated(Card):
     chance: float
 
 
-class BeamOut(_Answer):
+class BeamOut(Answer):
     """A beam search along the tree of semantic IDs: what it held after each code, and the items it ended at."""
 
     user_id: str | None
@@ -427,7 +425,7 @@ class BeamOut(_Answer):
     milliseconds: float
 
 
-class FigureOut(_Answer):
+class FigureOut(Answer):
     """A figure of the report."""
 
     name: str
@@ -435,7 +433,7 @@ class FigureOut(_Answer):
     alt: str
 
 
-class ReportOut(_Answer):
+class ReportOut(Answer):
     """The evaluation that came with the release."""
 
     model_config = ConfigDict(extra="allow")
@@ -446,13 +444,13 @@ class ReportOut(_Answer):
     figures: list[FigureOut]
 
 
-class LiveOut(_Answer):
+class LiveOut(Answer):
     """That the process answers."""
 
     alive: Literal[True]
 
 
-class ReadyOut(_Answer):
+class ReadyOut(Answer):
     """That requests can be answered."""
 
     ready: Literal[True]
@@ -460,7 +458,7 @@ class ReadyOut(_Answer):
     lag: int | None = Field(description="Events that the near-line worker has not read; null where nobody follows the log.")
 
 
-class HealthOut(_Answer):
+class HealthOut(Answer):
     """What is being served."""
 
     status: Literal["ready"]

@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import Field
+
+from penchant.serve.answer import Answer
 
 
-class _Answer(BaseModel):
-    model_config = ConfigDict(frozen=True)
-
-
-class AnswerOut(_Answer):
+class AnswerOut(Answer):
     """A list that was answered, as it is kept."""
 
     request_id: str
@@ -24,7 +22,7 @@ class AnswerOut(_Answer):
     replayable: bool = Field(description="Whether what made it is kept, too.")
 
 
-class Placed(_Answer):
+class Placed(Answer):
     """One place of a list that was made again."""
 
     rank: int
@@ -36,7 +34,7 @@ class Placed(_Answer):
     reason: str
 
 
-class ShiftOut(_Answer):
+class ShiftOut(Answer):
     """An item that stands elsewhere."""
 
     item_id: str
@@ -45,7 +43,7 @@ class ShiftOut(_Answer):
     why: str
 
 
-class ReplayOut(_Answer):
+class ReplayOut(Answer):
     """An answer made again."""
 
     request_id: str

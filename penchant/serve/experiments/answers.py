@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from typing import Literal
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import Field
 
+from penchant.serve.answer import Answer
 from penchant.serve.experiments.definition import Experiment
 from penchant.serve.experiments.registry import Record
 
@@ -13,11 +14,7 @@ State = Literal["waiting", "running", "ended"]
 Verdict = Literal["better", "worse", "no difference shown yet", "not to be trusted", "a guardrail is broken"]
 
 
-class _Told(BaseModel):
-    model_config = ConfigDict(frozen=True)
-
-
-class ExperimentOut(_Told):
+class ExperimentOut(Answer):
     """An experiment, and whether it runs."""
 
     name: str
@@ -37,14 +34,14 @@ class ExperimentOut(_Told):
         )
 
 
-class ExperimentsOut(_Told):
+class ExperimentsOut(Answer):
     """Experiments, the newest first."""
 
     experiments: list[ExperimentOut]
     generators: list[str] = Field(description="That are merged to lists: arms may change their weights.")
 
 
-class IntervalOut(_Told):
+class IntervalOut(Answer):
     """An estimate and its always-valid interval; null ends where there is too little to tell."""
 
     estimate: float
@@ -54,7 +51,7 @@ class IntervalOut(_Told):
     units: int = Field(description="Users counted.")
 
 
-class OffPolicyOut(_Told):
+class OffPolicyOut(Answer):
     """Actions a place that the arm would bring if it never explored, from the propensities of what it showed."""
 
     ips: float
@@ -67,7 +64,7 @@ class OffPolicyOut(_Told):
     warning: str | None
 
 
-class ArmOut(_Told):
+class ArmOut(Answer):
     """One arm so far."""
 
     name: str
@@ -79,14 +76,14 @@ class ArmOut(_Told):
     off_policy: OffPolicyOut | None
 
 
-class LookOut(_Told):
+class LookOut(Answer):
     """The interval as it stood at a moment."""
 
     at: float = Field(description="UTC seconds.")
     interval: IntervalOut
 
 
-class ComparisonOut(_Told):
+class ComparisonOut(Answer):
     """An arm against the control, by one metric."""
 
     arm: str
@@ -98,7 +95,7 @@ class ComparisonOut(_Told):
     looks: list[LookOut] = Field(description="The adjusted interval over time; of the first metric only.")
 
 
-class GuardrailOut(_Told):
+class GuardrailOut(Answer):
     """Whether a guardrail holds in an arm."""
 
     arm: str
@@ -108,7 +105,7 @@ class GuardrailOut(_Told):
     state: Literal["holds", "broken", "not known yet"]
 
 
-class ShadowOut(_Told):
+class ShadowOut(Answer):
     """Lists of an arm that nobody saw, against those that were shown; of this server since it started."""
 
     arm: str
@@ -120,7 +117,7 @@ class ShadowOut(_Told):
     milliseconds: float | None = Field(description="Mean time of a list.")
 
 
-class ResultOut(_Told):
+class ResultOut(Answer):
     """What an experiment shows so far."""
 
     experiment: ExperimentOut

@@ -4,14 +4,12 @@ from __future__ import annotations
 
 from typing import Literal
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import Field
+
+from penchant.serve.answer import Answer
 
 
-class _Told(BaseModel):
-    model_config = ConfigDict(frozen=True)
-
-
-class ReleaseShort(_Told):
+class ReleaseShort(Answer):
     """A release on the shelf."""
 
     name: str
@@ -22,7 +20,7 @@ class ReleaseShort(_Told):
     live: bool
 
 
-class Moved(_Told):
+class Moved(Answer):
     """One change of the live release."""
 
     at: str
@@ -33,7 +31,7 @@ class Moved(_Told):
     passed: bool | None = Field(description="Whether it passed the checks; null where none were asked for.")
 
 
-class ReleasesOut(_Told):
+class ReleasesOut(Answer):
     """What may be served, and what is. `served` is another than the live one for as long as that is loaded."""
 
     served: str
@@ -43,7 +41,7 @@ class ReleasesOut(_Told):
     moves: list[Moved] = Field(description="The oldest first.")
 
 
-class Milliseconds(_Told):
+class Milliseconds(Answer):
     """Times of requests, to within 1%."""
 
     median: float
@@ -51,7 +49,7 @@ class Milliseconds(_Told):
     p99: float
 
 
-class Traffic(_Told):
+class Traffic(Answer):
     """Requests of the last minute."""
 
     requests_per_second: float
@@ -72,7 +70,7 @@ class Beat(Traffic):
     ago_seconds: float = Field(description="Since their end.")
 
 
-class TrafficOut(_Told):
+class TrafficOut(Answer):
     """What was asked of this process. `total` and `beats` leave out who watches over it: probes, metrics, this page."""
 
     window_seconds: float = Field(description="That `total` and `routes` span; less than a minute only after the start.")
@@ -84,7 +82,7 @@ class TrafficOut(_Told):
     shed: int = Field(description="Refused since the start, as too many were under way.")
 
 
-class Lag(_Told):
+class Lag(Answer):
     """How far a worker has come in a partition."""
 
     partition: int
@@ -93,7 +91,7 @@ class Lag(_Told):
     lag: int = Field(description="Records that are not read yet.")
 
 
-class Counted(_Told):
+class Counted(Answer):
     """How often something came."""
 
     name: str
@@ -101,7 +99,7 @@ class Counted(_Told):
     share: float = Field(description="Of all of them, 0..1.")
 
 
-class NearLineOut(_Told):
+class NearLineOut(Answer):
     """Who follows the event log."""
 
     here: bool = Field(description="Whether this process does; else workers elsewhere.")
@@ -113,7 +111,7 @@ class NearLineOut(_Told):
     )
 
 
-class ListsOut(_Told):
+class ListsOut(Answer):
     """How lists were made since the start."""
 
     lists: int
@@ -121,7 +119,7 @@ class ListsOut(_Told):
     missing: list[Counted] = Field(description="Parts that were left out of some answer; shares are of all lists.")
 
 
-class StoredOut(_Told):
+class StoredOut(Answer):
     """Stored vectors of users, since the start."""
 
     waiting: int | None = Field(description="Users whose vectors are to be made anew; null where the store could not tell.")
@@ -130,7 +128,7 @@ class StoredOut(_Told):
     refreshes: list[Counted] = Field(description="Vectors made anew, by what came of it.")
 
 
-class Serving(_Told):
+class Serving(Answer):
     """A release that answers."""
 
     name: str = Field(description="Of its folder.")
@@ -139,7 +137,7 @@ class Serving(_Told):
     dataset: str
 
 
-class OperationsOut(_Told):
+class OperationsOut(Answer):
     """How this process does."""
 
     version: str
