@@ -6,6 +6,7 @@ import logging
 import threading
 import time
 from collections.abc import Callable, Iterable, Sequence
+from math import nan
 
 from prometheus_client import CollectorRegistry, Gauge
 
@@ -110,11 +111,16 @@ class NearLine:
             except Exception:
                 _log.exception("tiers or live vectors were not brought up to date; the next events will")
 
-    def _lag(self) -> float:
+    def lag(self) -> int | None:
+        """Records in the log that are not read yet, of all partitions; None where nobody can tell."""
         try:
-            return float(sum(self.worker.lag().values()))
+            return sum(self.worker.lag().values())
         except StorageError:
-            return float("nan")
+            return None
+
+    def _lag(self) -> float:
+        lag = self.lag()
+        return nan if lag is None else lag
 
 
 def shares(state: UserState) -> list[tuple[str, float]]:

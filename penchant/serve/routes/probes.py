@@ -7,7 +7,7 @@ from collections.abc import Callable
 from penchant.core.errors import PenchantError, StorageError
 from penchant.serve.answers import LiveOut, ReadyOut
 from penchant.serve.routes.base import router
-from penchant.serve.service import Held, Service
+from penchant.serve.service import Held
 
 routes = router("release")
 
@@ -27,7 +27,7 @@ def ready(service: Held) -> ReadyOut:
         asked["state store"] = backend.store.positions
     failed = [name for name, ask in asked.items() if not _answers(ask)]
     if not failed:
-        lag = _lag(service)
+        lag = None if service.near_line is None else service.near_line.lag()
         most = backend.settings.most_lag
         if most is not None and lag is not None and lag > most:
             failed.append(f"near-line worker, {lag} events behind")
@@ -42,12 +42,3 @@ def _answers(ask: Callable[[], object]) -> bool:
     except PenchantError:
         return False
     return True
-
-
-def _lag(service: Service) -> int | None:
-    if service.near_line is None:
-        return None
-    try:
-        return sum(service.near_line.worker.lag().values())
-    except PenchantError:
-        return None
