@@ -63,13 +63,13 @@ class Fault:
     setting: Setting = field(default=Setting())
 
 
-def _kill(role: str) -> Act:
+def _away(role: str, seconds: float = 0.0) -> Act:
     def act(scene: Scene, random: np.random.Generator) -> Mapping[str, Any]:
-        program = scene.programs[role]
-        program.kill()
+        scene.programs[role].kill()
+        time.sleep(seconds)
         started = time.monotonic()
-        program.start()
-        return {"seconds to start again": time.monotonic() - started}
+        scene.programs[role].start()
+        return {"seconds away": seconds, "seconds to start again": time.monotonic() - started}
 
     return act
 
@@ -79,16 +79,6 @@ def _halt(role: str) -> Act:
         scene.programs[role].halt()
         time.sleep(OUTAGE)
         scene.programs[role].go_on()
-        return {"seconds": OUTAGE}
-
-    return act
-
-
-def _stop(role: str) -> Act:
-    def act(scene: Scene, random: np.random.Generator) -> Mapping[str, Any]:
-        scene.programs[role].kill()
-        time.sleep(OUTAGE)
-        scene.programs[role].start()
         return {"seconds": OUTAGE}
 
     return act
@@ -186,8 +176,8 @@ def _seasonal() -> str:
 
 _IMPATIENT = ("--deadline-ms", "500")
 FAULTS = (
-    Fault("kill worker", "The worker is killed and started again.", _kill("worker"), repeated=True),
-    Fault("kill server", "The server is killed and started again.", _kill("server"), repeated=True),
+    Fault("kill worker", "The worker is killed and started again.", _away("worker"), repeated=True),
+    Fault("kill server", "The server is killed and started again.", _away("server"), repeated=True),
     Fault("kill job", "The offline job is killed and started again.", offline.killed, repeated=True),
     Fault("hang worker", "The worker hangs for a while.", _halt("worker")),
     Fault("stop worker", "Nobody follows the log for a minute.", _long_stop, setting=Setting(batch=50)),
@@ -197,10 +187,16 @@ FAULTS = (
     Fault("clock", "The clocks of server and worker jump.", _step_clock, setting=Setting(altered=True, keys=True, rules=_seasonal)),
     Fault("hang redis", "Redis holds its connections and answers nothing for a while.", _halt("redis"), servers=True),
     Fault("slow redis", "Redis answers later and later.", _slow, servers=True, setting=Setting(wires=("redis",))),
-    Fault("stop redis", "Redis ends, and comes back with nothing in it.", _stop("redis"), servers=True),
+    Fault("stop redis", "Redis ends, and comes back with nothing in it.", _away("redis", OUTAGE), servers=True),
     Fault("flush redis", "All that Redis holds is deleted.", _flush, servers=True),
     Fault("hang broker", "The broker holds its connections and answers nothing for a while.", _halt("broker"), servers=True),
-    Fault("stop broker", "Nobody reaches the broker for a while.", _stop("broker wire"), servers=True, setting=Setting(wires=("broker",))),
+    Fault(
+        "stop broker",
+        "Nobody reaches the broker for a while.",
+        _away("broker wire", OUTAGE),
+        servers=True,
+        setting=Setting(wires=("broker",)),
+    ),
     Fault("poison", "Records that are no events are written to the log.", _poison, servers=True),
     Fault("crowd", "Forty more people ask without a pause.", _crowd, setting=Setting(("--most-running", "16", "--deadline-ms", "200"))),
 )
