@@ -20,7 +20,7 @@ from penchant.pipeline.rules.kinds import Rules
 from penchant.pipeline.rules.outcomes import NOTHING, Outcomes
 from penchant.pipeline.steering import Steering
 
-#: Keeps bytes that many lists share, and tells a name for them.
+#: Keeps text that many lists share, and tells a name for it.
 Keep = Callable[[str], str]
 #: What lies under such a name.
 Kept = Callable[[str], str]

@@ -79,7 +79,7 @@ def remade(release: Release, given: Given, way: Way, *, explain: bool = False) -
     return Remade(found, calls.generators)
 
 
-def carried(given: Given, way: Way, old: Catalog, new: Catalog) -> tuple[Given, Way, int]:
+def carried(given: Given, ways: Sequence[Way], old: Catalog, new: Catalog) -> tuple[Given, list[Way], int]:
     """What a list is made from, in the codes of another catalogue; and how many events and hidden items that one does not have.
 
     Steering that names what is not there changes nothing.
@@ -90,13 +90,11 @@ def carried(given: Given, way: Way, old: Catalog, new: Catalog) -> tuple[Given, 
     history = replace(given.history, items=items).where(items > 0)
     hidden, out = table[given.hidden], table[given.out]
     unknown = int((items == 0).sum() + (hidden == 0).sum())
-    lists = {name: _compact(TopK(table[found.items], found.scores)) for name, found in way.lists.items()}
     outcomes = Outcomes({int(table[item]): counts for item, counts in given.outcomes.of(range(1, len(table))).items()})
-    return (
-        replace(given, history=history, hidden=hidden[hidden > 0], out=out[out > 0], outcomes=outcomes),
-        replace(way, lists=lists),
-        unknown,
-    )
+    moved = [
+        replace(way, lists={name: _compact(TopK(table[found.items], found.scores)) for name, found in way.lists.items()}) for way in ways
+    ]
+    return replace(given, history=history, hidden=hidden[hidden > 0], out=out[out > 0], outcomes=outcomes), moved, unknown
 
 
 class Recorded:

@@ -99,8 +99,7 @@ def replay(log: ServedLog, served: Served, then: Release, *, against: Release | 
         return Replayed(served, before, exact, generators, 0, shifts(_as_served(before, served), before, *[then.space.catalog] * 2))
     other, unknown = against or then, 0
     if against is not None and against.id != then.id:
-        moved = [carried(given, way, then.space.catalog, against.space.catalog) for way in ways]
-        given, unknown, ways = moved[0][0], moved[0][2], [way for _, way, _ in moved]
+        given, ways, unknown = carried(given, ways, then.space.catalog, against.space.catalog)
     after, generators = _list(other, given if rules is None else replace(given, rules=rules), ways, draft)
     return Replayed(served, after, False, generators, unknown, shifts(before, after, then.space.catalog, other.space.catalog))
 

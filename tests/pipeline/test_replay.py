@@ -61,10 +61,10 @@ def test_what_is_carried_to_another_catalogue() -> None:
     old, new = catalog("a", "b", "c", "d"), catalog("d", "x", "a", "b")
     given = Given(Histories.of([[1, 3, 4]]), 5, True, np.array([2, 3], np.int32), NOTHING, Steering(), None, 0, "", Rules(rules=()))
     way = Way({}, None, "dense", {"live": top(3, 2)}, {})
-    found, ways, unknown = carried(given, way, old, new)
+    found, (moved,), unknown = carried(given, [way], old, new)
     assert new.items.decode(found.history.items) == ["a", "d"]
     assert new.items.decode(found.hidden) == ["b"]
-    assert new.items.decode(ways.lists["live"].items[0]) == ["b"]
+    assert new.items.decode(moved.lists["live"].items[0]) == ["b"]
     assert unknown == 2, "c of the history, and c of what is hidden"
 
 

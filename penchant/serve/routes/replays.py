@@ -62,12 +62,12 @@ def replay_out(found: Replayed, release: Release) -> ReplayOut:
         found: An answer made again.
         release: That made it.
     """
-    titles = release.space.catalog.titles()
+    catalog = release.space.catalog
     items = [
         Placed(
             rank=rank,
             item_id=one.item_id,
-            title=titles[one.item - 1],
+            title=catalog.item(one.item)["title"] or one.item_id,
             score=one.score,
             sources=list(one.sources),
             propensity=one.propensity,
