@@ -94,6 +94,10 @@ def serve_release(
         float | None,
         typer.Option("--dear-cores", min=0, help="Of lists with a deadline: cores for generation and reasons. Default: 0.3 of all."),
     ] = None,
+    apart: Annotated[
+        bool | None,
+        typer.Option("--apart/--together", help="Run networks in a process of their own. Default: where the catalogue is large."),
+    ] = None,
     deadline_ms: Annotated[float, typer.Option("--deadline-ms", min=0, help="That a list may take; 0: as long as it takes.")] = 0.0,
     most_running: Annotated[int, typer.Option("--most-running", min=1, help="Requests under way; more are refused with 503.")] = 128,
     batch: Annotated[int, typer.Option("--batch", min=1, help="Requests that one model call answers, at most.")] = 32,
@@ -118,6 +122,7 @@ def serve_release(
     settings = ServeSettings(
         deadline_ms=deadline_ms or None,
         dear_cores=dear_cores,
+        apart=apart,
         most_running=most_running,
         batch=batch,
         rules=rules,

@@ -8,6 +8,7 @@
     ├── ArtifactError       a saved artifact is missing, incomplete or altered
     ├── AssetError          a download failed from every source
     ├── StorageError        the disk refused a write
+    ├── UnavailableError    a part that runs in another process does not answer
     └── TrainingError       training cannot start or go on (for example a loss that is not finite)
 
 Every message has three parts, in one line: the value, the rule it breaks, and the remedy, as in
@@ -62,6 +63,10 @@ class AssetError(PenchantError):
 
 class StorageError(PenchantError):
     """The disk refused a write."""
+
+
+class UnavailableError(PenchantError):
+    """A part that runs in another process is not there, or does not answer."""
 
 
 class TrainingError(PenchantError):

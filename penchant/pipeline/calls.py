@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from concurrent.futures import CancelledError
 from concurrent.futures import TimeoutError as Late
 from dataclasses import dataclass, field
@@ -13,6 +13,7 @@ from penchant.contracts import TopK
 from penchant.core.errors import PenchantError
 from penchant.data.histories import Histories
 from penchant.pipeline.lane import Asked, Generator, Lane
+from penchant.pipeline.turns import Turns
 
 FAILED, LATE, BUSY = "failed", "late", "resting or too busy"
 _LEAST = 0.001  # seconds in which nobody answers: nobody is asked
@@ -95,9 +96,21 @@ class AtOnce:
         generators: By name.
         most: Rows a lane takes at once.
         wait_seconds: How long the first of a batch waits for others.
+        quick: Names of those that take less time than a thread's waking: they are called in the caller's own, while the others
+            work.
+        turns: That callers may have; they give theirs to others while they wait.
     """
 
-    def __init__(self, generators: Mapping[str, Generator], *, most: int = 32, wait_seconds: float = 0.0) -> None:
+    def __init__(
+        self,
+        generators: Mapping[str, Generator],
+        *,
+        most: int = 32,
+        wait_seconds: float = 0.0,
+        quick: Collection[str] = (),
+        turns: Turns | None = None,
+    ) -> None:
+        self.quick, self.turns = frozenset(quick), turns or Turns()
         self.lanes = {name: Lane(generator, most=most, wait_seconds=wait_seconds) for name, generator in generators.items()}
 
     def call(self, names: Sequence[str], row: Histories, k: int, exclude: Histories, seconds: float | None = None) -> Answered:
@@ -107,16 +120,18 @@ class AtOnce:
             answered.missing = dict.fromkeys(names, LATE)
             return answered
         running: dict[str, Asked] = {}
-        for name in names:
-            asked = self.lanes[name].ask(row, k, exclude)
+        for name in sorted(names, key=self.quick.__contains__):  # those that take time begin first
+            lane = self.lanes[name]
+            asked = (lane.now if name in self.quick else lane.ask)(row, k, exclude)
             if asked is None:
                 answered.missing[name] = BUSY
             else:
                 running[name] = asked
-        for name, asked in running.items():
+        for name in filter(running.__contains__, names):
+            asked = running[name]
             left = None if seconds is None else max(started + seconds - time.perf_counter(), 0.0)
             try:
-                answered.lists[name] = asked.answer.result(left)
+                answered.lists[name] = self._result(asked, left)
             except (Late, CancelledError):
                 self.lanes[name].give_up(asked)
                 answered.missing[name] = LATE
@@ -124,6 +139,12 @@ class AtOnce:
                 answered.missing[name] = FAILED
             answered.milliseconds[name] = ((asked.done or time.perf_counter()) - asked.since) * 1e3
         return answered
+
+    def _result(self, asked: Asked, left: float | None) -> TopK:
+        if asked.answer.done():
+            return asked.answer.result()
+        with self.turns.aside():
+            return asked.answer.result(left)
 
     def expected(self, name: str) -> float:
         """See ``Calls``."""

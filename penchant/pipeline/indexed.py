@@ -1,4 +1,4 @@
-"""Content neighbours of a large catalogue, by an index instead of by looking at every vector.
+"""What takes the places of models where the catalogue is large; content neighbours by an index instead of by every vector.
 
 Letters: B rows, k places, N items.
 """
@@ -9,11 +9,16 @@ from collections.abc import Callable, Mapping
 
 import numpy as np
 import torch
+from scipy import sparse
 
 from penchant.contracts import TopK
 from penchant.data.histories import Histories
 from penchant.models.retrieval.content import ContentNeighbours
+from penchant.models.retrieval.linear import LinearItemModel
+from penchant.models.retrieval.popularity import Popularity
 from penchant.pipeline.lane import Generator
+from penchant.pipeline.neighbours import SparseNeighbours
+from penchant.pipeline.same import SameForAll
 from penchant.ranking import check_request
 from penchant.search.approximate import ItemIndex, IVFPQIndex
 
@@ -23,12 +28,17 @@ LARGE = 50_000
 
 def indexed(models: Mapping[str, Generator]) -> dict[str, Generator]:
     """Generators that take the places of some models where the catalogue is large, by name; the same ones each time."""
-    content = models.get(ContentNeighbours.KIND)
-    if not isinstance(content, ContentNeighbours) or content.num_items <= LARGE:
-        return {}
-    index = IVFPQIndex()
-    index.add(content.vectors.numpy()[1:])
-    return {ContentNeighbours.KIND: IndexedContent(content, index)}
+    found: dict[str, Generator] = {}
+    for name, model in models.items():
+        if isinstance(model, ContentNeighbours) and model.num_items > LARGE:
+            index = IVFPQIndex()
+            index.add(model.vectors.numpy()[1:])
+            found[name] = IndexedContent(model, index)
+        elif isinstance(model, LinearItemModel) and sparse.issparse(model.weights) and model.num_items > LARGE:
+            found[name] = SparseNeighbours(model)
+        elif isinstance(model, Popularity) and model.num_items > LARGE:
+            found[name] = SameForAll(model)
+    return found
 
 
 class IndexedContent:

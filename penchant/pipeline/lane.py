@@ -21,6 +21,7 @@ from penchant.data.histories import Histories
 from penchant.data.stacking import stacked
 from penchant.pipeline.breaker import Breaker
 from penchant.pipeline.pace import Pace, smoothed
+from penchant.pipeline.spent import spent
 
 
 class Generator(Protocol):
@@ -54,7 +55,7 @@ class Lane:
     """See the top of this file. Safe for several threads.
 
     Args:
-        generator: Called by this lane's thread alone.
+        generator: Called by this lane's thread alone, or by callers of ``now``.
         most: B at most.
         wait_seconds: How long the first of a batch waits for others; 0 for not at all.
         waiting: Requests that may wait; more are refused at once, as they would come too late.
@@ -76,7 +77,7 @@ class Lane:
         self.cost = 0.0
         self._waiting: queue.Queue[Asked | None] = queue.Queue(waiting)
         self._thread: threading.Thread | None = None
-        self._lock = threading.Lock()
+        self._lock, self._turn = threading.Lock(), threading.Lock()
         self._answered = time.perf_counter()
 
     def ask(self, row: Histories, k: int, exclude: Histories) -> Asked | None:
@@ -94,6 +95,15 @@ class Lane:
                 self._waiting.put_nowait(asked)
             except queue.Full:
                 return None
+        return asked
+
+    def now(self, row: Histories, k: int, exclude: Histories) -> Asked | None:
+        """The same in the caller's thread, one caller at a time: for generators that take less time than a thread's waking."""
+        if not self.breaker.passes():
+            return None
+        asked = Asked(row, k, exclude, Future(), time.perf_counter())
+        with self._turn:
+            self._answer([asked])
         return asked
 
     def give_up(self, asked: Asked) -> None:
@@ -141,7 +151,7 @@ class Lane:
 
     def _answer(self, batch: list[Asked]) -> None:
         """One call for all; where it fails each gets its own, so that no row suffers from another."""
-        began = time.thread_time()
+        began = spent()
         try:
             found = self.generator.recommend(
                 stacked([asked.row for asked in batch]),
@@ -159,7 +169,7 @@ class Lane:
             return
         self.breaker.succeeded()
         self.batches += 1
-        self.cost = smoothed(self.cost, (time.thread_time() - began) / len(batch))
+        self.cost = smoothed(self.cost, (spent() - began) / len(batch))
         self._answered = now = time.perf_counter()
         for place, asked in enumerate(batch):
             self.pace.took(now - asked.since)

@@ -45,8 +45,12 @@ class Reason:
 class Explainer(Protocol):
     """A model that says how probable items are."""
 
-    def chances(self, histories: Histories, items: np.ndarray) -> np.ndarray:
-        """float32[B, k], log-probabilities of the items int[k] after each history."""
+    def chances(self, histories: Histories, items: np.ndarray, seconds: float | None = None) -> np.ndarray:
+        """float32[B, k], log-probabilities of the items int[k] after each history.
+
+        Args:
+            seconds: That whoever computes elsewhere is waited for; what is done here takes as long as it takes.
+        """
         ...
 
 
@@ -60,7 +64,7 @@ class ByScores:
     def __init__(self, model: Scorer) -> None:
         self.model = model
 
-    def chances(self, histories: Histories, items: np.ndarray) -> np.ndarray:
+    def chances(self, histories: Histories, items: np.ndarray, seconds: float | None = None) -> np.ndarray:
         """See ``Explainer``."""
         return self.model.score(histories).log_softmax(dim=1)[:, torch.from_numpy(items.astype(np.int64))].numpy()
 
@@ -79,7 +83,7 @@ class BySample:
         self.drawn = generator(20_240, model.num_items).choice(model.num_items, count, replace=False) + 1
 
     @torch.no_grad()
-    def chances(self, histories: Histories, items: np.ndarray) -> np.ndarray:
+    def chances(self, histories: Histories, items: np.ndarray, seconds: float | None = None) -> np.ndarray:
         """See ``Explainer``; off by the logarithm of how far the sample is from the catalogue."""
         others = np.setdiff1d(self.drawn, items)
         rows = self.model.tables()[1][torch.from_numpy(np.concatenate([items, others]).astype(np.int64))]
@@ -91,7 +95,7 @@ class BySample:
 
 
 def score_drops(
-    model: Explainer, history: Histories, items: np.ndarray, *, recent: int = 12, context: int = 32
+    model: Explainer, history: Histories, items: np.ndarray, *, recent: int = 12, context: int = 32, seconds: float | None = None
 ) -> tuple[np.ndarray, np.ndarray]:
     """What each of the newest events contributes to each item: its log-probability with the event minus that without.
 
@@ -101,6 +105,7 @@ def score_drops(
         items: int[k].
         recent: How many of the newest distinct items are tried.
         context: Newest events that the model reads: the more, the longer it takes.
+        seconds: See ``Explainer``.
 
     Returns:
         past: int32[n], the items tried, newest first; drops: float32[n, k].
@@ -114,15 +119,17 @@ def score_drops(
     repeated = history.take(np.zeros(len(past) + 1, np.int64))
     removed = np.concatenate([[0], past])[repeated.rows]
     # Log-probabilities: logits of different histories may be shifted against each other.
-    scores = model.chances(repeated.where(repeated.items != removed), items)
+    scores = model.chances(repeated.where(repeated.items != removed), items, seconds)
     return past, scores[0] - scores[1:]
 
 
-def reasons(model: Explainer, catalog: Catalog, history: Histories, items: np.ndarray, *, recent: int = 12) -> list[Reason]:
-    """One reason an item. An event counts as a cause only if the item's chance falls without it."""
+def reasons(
+    model: Explainer, catalog: Catalog, history: Histories, items: np.ndarray, *, recent: int = 12, seconds: float | None = None
+) -> list[Reason]:
+    """One reason an item. An event counts as a cause only if the item's chance falls without it. ``seconds``: see ``Explainer``."""
     if history.num_events == 0:
         return [Reason("Popular with everybody", "popular")] * len(items)
-    past, drops = score_drops(model, history, items, recent=recent)
+    past, drops = score_drops(model, history, items, recent=recent, seconds=seconds)
     titles = catalog.table["title"]
     out = []
     for column in range(len(items)):

@@ -28,6 +28,7 @@ from penchant.pipeline.rules.filters import TOLD, Barred
 from penchant.pipeline.rules.goods import Goods
 from penchant.pipeline.rules.kinds import Rules
 from penchant.pipeline.rules.outcomes import NOTHING, Outcomes
+from penchant.pipeline.spent import spent
 from penchant.pipeline.steering import Leaning, Steering
 from penchant.ranking import check_k
 
@@ -232,6 +233,8 @@ class Recommender:
             why = _true_of_rules(self._explain(row, made.items, missing, clock.left(seconds)), made.chosen)
         clock.stage("reasons")
         spent = clock.done()
+        if seconds is not None and self.budget is not None and spent["total"] > seconds * 1e3:
+            self.budget.late()
         self._rest.took((spent["total"] - spent["generate"] - spent["reasons"]) / 1e3)
         return Recommendation(
             self._suggestions(made, why),
@@ -339,14 +342,14 @@ class Recommender:
         if left is not None and (left < self._reasons.expected() or not self._affords(self._reasons_cost)):
             missing["reasons"] = LATE
             return [Reason("", "none")] * len(items)
-        started, began = time.perf_counter(), time.thread_time()
+        started, began = time.perf_counter(), spent()
         try:
-            found = reasons(self.explainer, self.catalog, row, items)
+            found = reasons(self.explainer, self.catalog, row, items, seconds=left)
         except (PenchantError, RuntimeError):
-            missing["reasons"] = FAILED
+            missing["reasons"] = FAILED if left is None or time.perf_counter() - started < left else LATE
             return [Reason("", "none")] * len(items)
         self._reasons.took(time.perf_counter() - started)
-        self._reasons_cost = smoothed(self._reasons_cost, time.thread_time() - began)
+        self._reasons_cost = smoothed(self._reasons_cost, spent() - began)
         return found
 
 

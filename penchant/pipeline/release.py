@@ -47,7 +47,7 @@ from penchant.pipeline.calls import Calls
 from penchant.pipeline.indexed import LARGE
 from penchant.pipeline.lane import Generator
 from penchant.pipeline.policy import PolicySettings
-from penchant.pipeline.reasons import BySample, ByScores
+from penchant.pipeline.reasons import BySample, ByScores, Explainer
 from penchant.pipeline.recommender import Recommender, Rung
 from penchant.pipeline.rules.goods import Goods
 
@@ -134,6 +134,10 @@ class Release:
         """Of the event log, by partition: what lies before is in the histories."""
         return {} if self.settings.window is None else self.settings.window.positions
 
+    def explainer(self) -> Explainer:
+        """The model that gives reasons."""
+        return BySample(self.tandem) if len(self.space.catalog) > LARGE else ByScores(self.tandem)
+
     def rungs(self, live: Collection[str] = ()) -> list[Rung]:
         """Ways to make a list, the best first: all generators; without generation; by the stored vector, where there are some;
         what goes together; what is popular.
@@ -160,6 +164,7 @@ class Release:
         instead: Mapping[str, Generator] | None = None,
         calls: Calls | None = None,
         budget: Budget | None = None,
+        explainer: Explainer | None = None,
     ) -> Recommender:
         """The composed system of this release.
 
@@ -169,6 +174,7 @@ class Release:
             instead: Generators that take the places of models of these names.
             calls: How generators are called, ``live`` ones too; one by one by default.
             budget: See ``Recommender``.
+            explainer: Asked in place of ``explainer()``.
         """
         models: dict[str, Generator] = {**self.models, **(live or {}), **(instead or {})}
         return Recommender(
@@ -177,7 +183,7 @@ class Release:
             rungs=self.rungs(live or {}),
             newcomers={self.settings.fallback: 1.0, **_present(live or {})},
             last=self.settings.fallback,
-            explainer=BySample(self.tandem) if len(self.space.catalog) > LARGE else ByScores(self.tandem),
+            explainer=explainer or self.explainer(),
             policy=self.settings.policy,
             blocked=self.blocked,
             calls=calls,

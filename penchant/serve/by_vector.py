@@ -23,7 +23,7 @@ from penchant.serve.head_vectors import HeadVectors, Live
 from penchant.serve.state import LiveState
 from penchant.serve.stores import StateStore
 from penchant.serve.tiers import Tiers
-from penchant.serve.user_vectors import Read, UserVectors
+from penchant.serve.user_vectors import Encoder, Read, UserVectors
 from penchant.users.layers import Layer, LayerSettings, merged, weights
 
 
@@ -58,12 +58,12 @@ class ByVector:
         self.user_id, self.released, self.layers, self.heads = user_id, released, layers or LayerSettings(), heads
 
     @classmethod
-    def of(cls, release: Release, store: StateStore, state: LiveState, tiers: Tiers, **how: Any) -> Self:
-        """Over a release, by its Tandem. ``how``: further arguments of ``UserVectors``."""
+    def of(cls, release: Release, store: StateStore, state: LiveState, tiers: Tiers, *, encoder: Encoder | None = None, **how: Any) -> Self:
+        """Over a release, by its Tandem. ``encoder``: makes the vectors in its place; ``how``: further arguments of ``UserVectors``."""
         head = DenseHead(release.tandem)
         index = FlatIndex() if head.num_items <= LARGE else IVFPQIndex(IVFPQSettings(width_per_code=2 - head.items.shape[1] % 2))
         index.add(head.items)
-        vectors = UserVectors(store, head, release.id, state.history, **how)
+        vectors = UserVectors(store, encoder or head, release.id, state.history, **how)
         heads = HeadVectors(store, vectors, release.space.catalog.items, head.items, tiers)
         return cls(vectors, head, index, state.user_id, release.histories, heads=heads)
 

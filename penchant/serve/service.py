@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Self
@@ -17,13 +17,17 @@ from penchant.data.histories import Histories
 from penchant.items.item_space import TEXT
 from penchant.pipeline.budget import Budget
 from penchant.pipeline.calls import AtOnce
-from penchant.pipeline.indexed import indexed
+from penchant.pipeline.indexed import LARGE, indexed
 from penchant.pipeline.lane import Generator
+from penchant.pipeline.neighbours import SparseNeighbours
 from penchant.pipeline.recommender import Recommender
 from penchant.pipeline.release import STORED, Release
+from penchant.pipeline.same import SameForAll
 from penchant.pipeline.steering import Steering, Taste
+from penchant.pipeline.turns import Turns
 from penchant.search.hybrid import HybridSearch
 from penchant.search.vector import VectorIndex
+from penchant.serve.apart import Apart, networks_of, tasks_of
 from penchant.serve.by_vector import ByVector
 from penchant.serve.cards import Cards
 from penchant.serve.choices import Choices
@@ -36,7 +40,9 @@ from penchant.serve.holders import holders_of
 from penchant.serve.live_rules import LiveRules
 from penchant.serve.near_line import NearLine
 from penchant.serve.present import Together, Trending
+from penchant.serve.remote import RemoteExplainer, RemoteGenerator, RemoteHead
 from penchant.serve.served import ServedLog
+from penchant.serve.sqlite_store import SqliteStateStore
 from penchant.serve.state import LiveState
 from penchant.serve.stock import Stock, StockOf
 from penchant.serve.stored_events import StoredEvents
@@ -55,6 +61,7 @@ class ServeSettings(Settings):
         default=None, ge=0, description="that generation and reasons of lists with a deadline may take; None: 0.3 of all"
     )
     most_running: int = Field(default=128, ge=1, description="requests of the API under way; more are refused")
+    apart: bool | None = Field(default=None, description="run networks in a process of their own; None: where the catalogue is large")
     batch: int = Field(default=32, ge=1, description="rows of a model call, at most")
     rules: Path | None = Field(default=None, description="file of rules, watched; None: those of the release")
     batch_wait_ms: float = Field(default=0.0, ge=0, description="that the first row of a batch waits for others")
@@ -83,6 +90,7 @@ class Backend:
         served: Keeps what was served; None where nobody does.
         experiments: Who sees what; None where there is no store.
         tallies: What came of items that were shown; None where nobody keeps what was served.
+        turns: Of the requests, to compute.
     """
 
     log: EventLog
@@ -98,6 +106,7 @@ class Backend:
     served: ServedLog | None
     experiments: Experiments | None
     tallies: Tallies | None
+    turns: Turns
 
     @classmethod
     def of(cls, log: EventLog, store: StateStore | None, settings: ServeSettings | None = None, served: ServedLog | None = None) -> Self:
@@ -125,7 +134,9 @@ class Backend:
         if rules is not None and served is not None:
             tallies = Tallies(served, events, lambda: by_success(rules.file.rules))
         stock = Stock(store)
-        return cls(log, events, store, near_line, choices, metrics, settings, stock, directives, rules, served, experiments, tallies)
+        return cls(
+            log, events, store, near_line, choices, metrics, settings, stock, directives, rules, served, experiments, tallies, Turns()
+        )
 
     def start(self, state: Callable[[], LiveState], *, follow: bool) -> None:
         """Begin what is done beside the requests.
@@ -171,20 +182,44 @@ class Service:
     stock: StockOf
     outcomes: OutcomesOf
     eraser: Eraser | None
+    apart: Apart | None
 
     @classmethod
     def of(cls, release: Release, backend: Backend) -> Self:
         """Build the parts, and call each once, so that the first visitor need not wait for tables made on first use."""
+        apart = _apart(release, backend)
+        try:
+            return cls._of(release, backend, apart)
+        except BaseException:
+            if apart is not None:
+                apart.close()
+            raise
+
+    @classmethod
+    def _of(cls, release: Release, backend: Backend, apart: Apart | None) -> Self:
         catalog, settings = release.space.catalog, backend.settings
         state = LiveState(catalog, release.users, release.histories, backend.events, positions=release.positions, choices=backend.choices)
         live: dict[str, Generator] = {}
         by_vector: ByVector | None = None
         if backend.store is not None and backend.near_line is not None:
             live = {"together": Together(backend.store, catalog), "trending": Trending(backend.store, catalog)}
-            how = {"metrics": backend.metrics.vectors, "works": backend.works}
+            how = {
+                "metrics": backend.metrics.vectors,
+                "works": backend.works,
+                "encoder": None if apart is None else RemoteHead(apart),
+            }
             by_vector = live[STORED] = ByVector.of(release, backend.store, state, backend.near_line.tiers, **how)
         instead = indexed(release.models)
-        calls = AtOnce({**release.models, **live, **instead}, most=settings.batch, wait_seconds=settings.batch_wait_ms / 1e3)
+        quick = _quick({**instead, **live}, backend.store)
+        if apart is not None:
+            instead |= {name: RemoteGenerator(apart, name) for name in networks_of(release)}
+        calls = AtOnce(
+            {**release.models, **live, **instead},
+            most=settings.batch,
+            wait_seconds=settings.batch_wait_ms / 1e3,
+            quick=quick,
+            turns=backend.turns,
+        )
         eraser = None
         if backend.store is not None and backend.choices is not None:
             holders = holders_of(backend.log, backend.store, backend.choices, state, backend.served, backend.experiments)
@@ -194,7 +229,13 @@ class Service:
             backend=backend,
             state=state,
             by_vector=by_vector,
-            recommender=release.recommender(live=live, instead=instead, calls=calls, budget=Budget(_dear_cores(settings))),
+            recommender=release.recommender(
+                live=live,
+                instead=instead,
+                calls=calls,
+                budget=Budget(_dear_cores(settings)),
+                explainer=None if apart is None else RemoteExplainer(apart),
+            ),
             calls=calls,
             search=HybridSearch(release.space, release.encoder),
             vectors=VectorIndex(release.space.vectors[TEXT]),
@@ -203,7 +244,10 @@ class Service:
             stock=StockOf(backend.stock, catalog),
             outcomes=OutcomesOf(backend.tallies, catalog),
             eraser=eraser,
+            apart=apart,
         )
+        if apart is not None:
+            apart.wait_ready()
         if backend.rules is not None:
             backend.rules.attach(service.recommender)
         one = Histories.of([[1]])
@@ -235,9 +279,26 @@ class Service:
     def close(self) -> None:
         """End its threads, once no request uses it any more."""
         self.calls.close()
+        if self.apart is not None:
+            self.apart.close()
         if self.by_vector is not None and self.near_line is not None:
             self.near_line.listeners = [told for told in self.near_line.listeners if told != self.by_vector.saw]
             self.by_vector.vectors.close()
+
+
+def _apart(release: Release, backend: Backend) -> Apart | None:
+    wanted = backend.settings.apart
+    if wanted is None:
+        wanted = len(release.space.catalog) > LARGE and (os.cpu_count() or 1) > 1
+    return Apart(release.path, [*tasks_of(release)], turns=backend.turns) if wanted else None
+
+
+def _quick(generators: Mapping[str, Generator], store: StateStore | None) -> list[str]:
+    """Those that are done before a thread of their own has woken up; what asks another server is not among them."""
+    kinds: tuple[type, ...] = (SparseNeighbours, SameForAll)
+    if isinstance(store, SqliteStateStore):
+        kinds += (Together, Trending, ByVector)
+    return [name for name, one in generators.items() if isinstance(one, kinds)]
 
 
 def _dear_cores(settings: ServeSettings) -> float:

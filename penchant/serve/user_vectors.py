@@ -21,7 +21,7 @@ from typing import Protocol
 import numpy as np
 from pydantic import Field
 
-from penchant.core.errors import ArtifactError, InputError, StorageError
+from penchant.core.errors import ArtifactError, InputError, StorageError, UnavailableError
 from penchant.core.settings import Settings
 from penchant.data.histories import Histories
 from penchant.data.stacking import stacked
@@ -172,7 +172,7 @@ class UserVectors:
                     stop.wait(_GATHER)  # for others who ask: one call of the model and one round to the store for all of them
                     self._wake.clear()
             except Exception as error:
-                if not isinstance(error, StorageError):
+                if not isinstance(error, StorageError | UnavailableError):
                     _log.exception("refreshing user vectors failed, and is tried again")
                 self.metrics.refreshes.labels("refused").inc()
                 stop.wait(_REFUSED_PAUSE)

@@ -228,3 +228,23 @@ def test_what_takes_long_is_expected_to() -> None:
         calls.lanes["echo"].pace.took(0.3)
     assert calls.expected("echo") == 0.3
     calls.close()
+
+
+def test_quick_ones_are_called_by_whoever_asks_and_take_their_places_among_the_others() -> None:
+    threads = dict[str, str]()
+
+    class Noting(Echo):
+        def recommend(self, histories: Histories, k: int, *, exclude: Histories | None = None) -> TopK:
+            threads[str(histories.items[-1])] = threading.current_thread().name
+            return super().recommend(histories, k, exclude=exclude)
+
+    calls = AtOnce({"quick": Noting(), "slow": Echo(), "bad": Echo(poison=5)}, quick=["quick", "bad"])
+    told = calls.call(["quick", "slow", "bad"], Histories.of([[5]]), 1, NOTHING)
+    assert threads == {"5": threading.current_thread().name}
+    assert list(told.lists) == ["quick", "slow"]
+    assert told.missing == {"bad": FAILED}
+    assert calls.cost("quick") > 0
+    for _ in range(calls.lanes["bad"].breaker.failures):
+        calls.call(["bad"], Histories.of([[5]]), 1, NOTHING)
+    assert calls.call(["bad"], Histories.of([[5]]), 1, NOTHING).missing == {"bad": BUSY}
+    calls.close()

@@ -36,7 +36,7 @@ def test_of_a_long_history_the_newest_part_is_read() -> None:
     class Counting(ByScores):
         longest = 0
 
-        def chances(self, histories: Histories, items: np.ndarray) -> np.ndarray:
+        def chances(self, histories: Histories, items: np.ndarray, seconds: float | None = None) -> np.ndarray:
             self.longest = max(self.longest, int(histories.lengths.max()))
             return super().chances(histories, items)
 

@@ -33,6 +33,11 @@ routes = router("lists")
 @routes.post("/recommend", responses=refusals(404))
 def recommend(asked: RecommendIn, service: Held, request_id: RequestId, arrived: Arrived) -> RecommendOut:
     """Recommend for a user, for any history that is passed along, or for nobody in particular."""
+    with service.backend.turns.taken():
+        return _recommend(asked, service, request_id, arrived)
+
+
+def _recommend(asked: RecommendIn, service: Service, request_id: str, arrived: float) -> RecommendOut:
     started = time.perf_counter()
     now = int(time.time())
     person, unread = _person(asked, service)
