@@ -118,6 +118,8 @@ def latency(release: Path, shop: Shop, rows: list[dict[str, Any]], *options: str
     rungs = [answer["rung"] for answer in at.answers]
     best = rungs.count("generative") / max(len(rungs), 1)
     rows.append(row(f"{what}: share made in the best way", "share", best, refused=at.refused))
+    told = sum("reasons" not in answer["parts"]["missing"] for answer in at.answers) / max(len(rungs), 1)
+    rows.append(row(f"{what}: share with reasons", "share", told, rungs={name: rungs.count(name) for name in sorted(set(rungs))}))
     for name, spent in stages(found[10]).items():
         rows.append(row(f"a list at 10 a second, {named}: {name}", "ms", spent))
     holding = [rate for rate, told in found.items() if told.quantile_ms(0.99) < 50 and not told.refused]
@@ -198,7 +200,8 @@ def main() -> None:
     rows: list[dict[str, Any]] = []
     near_line(release, rows)
     latency(folder, shop, rows, named="no deadline")
-    latency(folder, shop, rows, "--deadline-ms", "45", named="a deadline of 45 ms")
+    latency(folder, shop, rows, "--deadline-ms", "30", named="a deadline of 30 ms")
+    latency(folder, shop, rows, "--deadline-ms", "30", "--dear-cores", "0", named="a deadline of 30 ms, stored vectors alone")
     visible(folder, shop, rows)
     batches(folder, shop, rows)
     write("serving", rows)
