@@ -26,7 +26,7 @@ class Turns:
         patience: Seconds that one waits at most; then it goes on without a turn, as whoever has one may hang.
     """
 
-    def __init__(self, most: int = 1, *, patience: float = 0.02) -> None:
+    def __init__(self, most: int = 1, *, patience: float = 0.1) -> None:
         require(most >= 1, f"most={most}", "somebody has to have a turn", "pass most>=1")
         require(patience >= 0, f"patience={patience:g}", "nobody waits less than no time", "pass patience>=0")
         self.most, self.patience = most, patience
