@@ -19,6 +19,7 @@ from typing import Any
 
 import numpy as np
 import torch
+from filelock import FileLock
 from scipy import sparse
 
 from penchant.claims.claim import Budget
@@ -96,18 +97,19 @@ class Measured:
 
 
 def measured(task: Task, store: Path | None = None) -> Measured:
-    """Train and measure, or read what was kept."""
+    """Train and measure, or read what was kept. Whoever else is at the same task at the moment is waited for."""
     store = store or cache_folder() / "claims"
-    folder = store / task.key
-    if folder.exists():
-        try:
-            return _read(folder)
-        except ArtifactError:  # a disk that lost something; it is trained again
-            shutil.rmtree(folder, ignore_errors=True)
-    work = store / "work" / task.key
-    found = _run(task, work)
-    _write(folder, task, found)
-    shutil.rmtree(work, ignore_errors=True)
+    folder, work = store / task.key, store / "work" / task.key
+    work.parent.mkdir(parents=True, exist_ok=True)
+    with FileLock(work.with_suffix(".lock")):
+        if folder.exists():
+            try:
+                return _read(folder)
+            except ArtifactError:  # a disk that lost something; it is trained again
+                shutil.rmtree(folder, ignore_errors=True)
+        found = _run(task, work)
+        _write(folder, task, found)
+        shutil.rmtree(work, ignore_errors=True)
     return found
 
 

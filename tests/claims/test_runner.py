@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
@@ -99,6 +100,20 @@ def test_a_run_that_is_killed_goes_on_and_ends_the_same(world: World, tmp_path: 
     assert again.lists.tolist() == whole.lists.tolist()
     assert again.steps == whole.steps
     assert not (tmp_path / "torn" / "work" / job.key).exists()
+
+
+def test_two_that_want_the_same_arm_at_once_train_it_once(world: World, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    job, step, runs = task(world), measuring.evaluate, []
+
+    def noted(*args, **named):
+        runs.append(job.key)
+        return step(*args, **named)
+
+    monkeypatch.setattr(measuring, "evaluate", noted)
+    with ThreadPoolExecutor(2) as pool:
+        one, other = pool.map(lambda _: measured(job, tmp_path), range(2))
+    assert one.lists.tolist() == other.lists.tolist()
+    assert runs == [job.key]
 
 
 def test_a_broken_cache_is_trained_again(world: World, tmp_path: Path) -> None:
