@@ -537,6 +537,7 @@ def test_an_experiment_is_started_read_and_stopped_by_keyboard(open_page: Open, 
     page.get_by_role("button", name="Stop").press("Enter")
     expect(page.locator(".report .lead")).to_contain_text("Ended")
     page.get_by_role("link", name="All experiments").press("Enter")
+    expect(page.get_by_role("heading", level=1)).to_have_text("Experiments")
     expect(page.get_by_role("table")).to_contain_text(name)
     page.get_by_label("Name").fill(name)
     answer = page.request.post(home + "v1/experiments", data={"name": name})

@@ -20,4 +20,4 @@ def test_sampled_losses_learn(settings: dict[str, object]) -> None:
     seed_everything(0)
     world = replace(lab(), budget=Budget(steps=200))  # the binary ones start slowly, so that patience would end them
     sasrec.build(world, **{**sasrec.TINY, **settings})  # type: ignore[arg-type]
-    assert world.runs["model"].best > 0.45
+    assert world.runs["model"].best > 0.4
