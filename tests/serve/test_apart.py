@@ -120,6 +120,7 @@ def test_it_ends_with_who_began_it_even_if_that_is_killed() -> None:
         "    os.kill(os.getpid(), 9)\n"
     )
     told = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=False)
+    assert told.returncode == -signal.SIGKILL
     pid = int(told.stdout)
     until(lambda: not psutil.pid_exists(pid) or psutil.Process(pid).status() == psutil.STATUS_ZOMBIE)
 
