@@ -16,6 +16,7 @@ from penchant.data.histories import Histories
 from penchant.models.retrieval.content import ContentNeighbours
 from penchant.models.retrieval.linear import LinearItemModel
 from penchant.models.retrieval.popularity import Popularity
+from penchant.pipeline.filled import filled
 from penchant.pipeline.lane import Generator
 from penchant.pipeline.neighbours import SparseNeighbours
 from penchant.pipeline.same import SameForAll
@@ -79,14 +80,14 @@ def open_items(found: TopK, k: int, exclude: Histories | None, otherwise: Callab
         exclude: A row each.
         otherwise: The list of a row, by its number, where fewer than k are left.
     """
-    lists = TopK(np.zeros((len(found), k), np.int32), np.full((len(found), k), -np.inf, np.float32))
-    for row in range(len(found)):
+
+    def best(row: int) -> tuple[np.ndarray, np.ndarray]:
         items, scores = found.items[row], found.scores[row]
         allowed = (items > 0) if exclude is None else (items > 0) & ~np.isin(items, exclude.row(row))
-        best = np.flatnonzero(allowed)[:k]
-        if len(best) == k:
-            lists.items[row], lists.scores[row] = items[best], scores[best]
-        else:
-            exact = otherwise(row)
-            lists.items[row], lists.scores[row] = exact.items[0], exact.scores[0]
-    return lists
+        first = np.flatnonzero(allowed)[:k]
+        if len(first) == k:
+            return items[first], scores[first]
+        exact = otherwise(row)
+        return exact.items[0], exact.scores[0]
+
+    return filled(map(best, range(len(found))), len(found), k)

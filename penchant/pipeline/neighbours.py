@@ -11,6 +11,7 @@ from scipy import sparse
 from penchant.contracts import TopK
 from penchant.data.histories import Histories
 from penchant.models.retrieval.linear import LinearItemModel
+from penchant.pipeline.filled import filled
 from penchant.ranking import check_request, tie_order
 
 
@@ -35,11 +36,8 @@ class SparseNeighbours:
             InputError: See ``Retriever``.
         """
         check_request(histories, k, self.num_items, exclude)
-        lists = TopK(np.zeros((len(histories), k), np.int32), np.full((len(histories), k), -np.inf, np.float32))
-        for row in range(len(histories)):
-            items, scores = self._best(histories.row(row), k, None if exclude is None else exclude.row(row))
-            lists.items[row, : len(items)], lists.scores[row, : len(items)] = items, scores
-        return lists
+        rows = range(len(histories))
+        return filled((self._best(histories.row(row), k, None if exclude is None else exclude.row(row)) for row in rows), len(rows), k)
 
     def _best(self, history: np.ndarray, k: int, exclude: np.ndarray | None) -> tuple[np.ndarray, np.ndarray]:
         """int32[m] and float32[m], m <= k, of equal scores in the order of all models."""

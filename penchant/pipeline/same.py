@@ -10,6 +10,7 @@ import numpy as np
 from penchant.contracts import TopK
 from penchant.data.histories import Histories
 from penchant.models.retrieval.popularity import Popularity
+from penchant.pipeline.filled import filled
 from penchant.ranking import check_request
 
 
@@ -32,10 +33,9 @@ class SameForAll:
             InputError: See ``Retriever``.
         """
         check_request(histories, k, self.num_items, exclude)
-        lists = TopK(np.zeros((len(histories), k), np.int32), np.full((len(histories), k), -np.inf, np.float32))
-        for row in range(len(histories)):
-            gone = np.zeros(0, np.int32) if exclude is None else exclude.row(row)
-            first = slice(0, k + len(gone))
-            best = np.flatnonzero(~np.isin(self._items[first], gone))[:k]
-            lists.items[row, : len(best)], lists.scores[row, : len(best)] = self._items[best], self._scores[best]
-        return lists
+        gone = [np.zeros(0, np.int32) if exclude is None else exclude.row(row) for row in range(len(histories))]
+        return filled((self._first(k, one) for one in gone), len(gone), k)
+
+    def _first(self, k: int, gone: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        best = np.flatnonzero(~np.isin(self._items[: k + len(gone)], gone))[:k]
+        return self._items[best], self._scores[best]

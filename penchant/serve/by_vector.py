@@ -15,6 +15,7 @@ from torch.nn import functional as F
 from penchant.contracts import TopK
 from penchant.data.histories import Histories
 from penchant.models.dense_head import DenseHead
+from penchant.pipeline.filled import filled
 from penchant.pipeline.indexed import LARGE, open_items
 from penchant.pipeline.release import Release
 from penchant.ranking import check_request, exclude_, top_k
@@ -76,7 +77,7 @@ class ByVector:
         """
         check_request(histories, k, self.num_items, exclude)
         queries, rows = self._queries(histories)
-        lists = TopK(np.zeros((len(histories), k), np.int32), np.full((len(histories), k), -np.inf, np.float32))
+        lists = filled((), len(histories), k)
         if not len(rows):
             return lists
         left_out = None if exclude is None else exclude.take(rows)

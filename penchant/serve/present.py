@@ -17,6 +17,7 @@ from penchant.contracts import TopK
 from penchant.data.catalog import Catalog
 from penchant.data.histories import Histories
 from penchant.data.newest import newest_items
+from penchant.pipeline.filled import filled
 from penchant.pipeline.names import names
 from penchant.ranking import check_request
 from penchant.serve.counters import WITH, totals, trending
@@ -102,9 +103,11 @@ class Together:
 
 def _lists(rows: list[tuple[np.ndarray, np.ndarray]], k: int, exclude: Histories | None) -> TopK:
     """The best k of each row's items and scores; of equal ones the smaller code first."""
-    found = TopK(np.zeros((len(rows), k), np.int32), np.full((len(rows), k), -np.inf, np.float32))
-    for row, (items, scores) in enumerate(rows):
+
+    def best(row: int) -> tuple[np.ndarray, np.ndarray]:
+        items, scores = rows[row]
         allowed = np.ones(len(items), bool) if exclude is None else ~np.isin(items, exclude.row(row))
-        best = np.flatnonzero(allowed)[np.lexsort((items[allowed], -scores[allowed]))][:k]
-        found.items[row, : len(best)], found.scores[row, : len(best)] = items[best], scores[best]
-    return found
+        first = np.flatnonzero(allowed)[np.lexsort((items[allowed], -scores[allowed]))][:k]
+        return items[first], scores[first]
+
+    return filled(map(best, range(len(rows))), len(rows), k)
