@@ -96,7 +96,7 @@ def serve_release(
     ] = None,
     apart: Annotated[
         bool | None,
-        typer.Option("--apart/--together", help="Run networks in a process of their own. Default: where the catalogue is large."),
+        typer.Option("--apart/--no-apart", help="Run networks in a process of their own. Default: where the catalogue is large."),
     ] = None,
     deadline_ms: Annotated[float, typer.Option("--deadline-ms", min=0, help="That a list may take; 0: as long as it takes.")] = 0.0,
     most_running: Annotated[int, typer.Option("--most-running", min=1, help="Requests under way; more are refused with 503.")] = 128,

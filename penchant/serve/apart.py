@@ -48,8 +48,13 @@ def tasks_of(release: Release) -> dict[str, Callable[..., Any]]:
 
 
 def networks_of(release: Release) -> list[str]:
-    """Names of the models that are worth it."""
+    """Names of the models that are worth it: networks, and what wraps one."""
     return [name for name, model in release.models.items() if isinstance(getattr(model, "model", model), SequenceRetriever)]
+
+
+def names_of(release: Release) -> list[str]:
+    """Names of the tasks, in their order."""
+    return [*networks_of(release), CHANCES, USERS]
 
 
 class Apart:
@@ -57,7 +62,7 @@ class Apart:
 
     Args:
         release: Folder of the release.
-        names: Of ``tasks_of`` it.
+        names: Of the tasks, see ``names_of``.
         turns: That whoever asks gives to others while it waits.
         make: Makes the tasks of the folder, in that process.
     """

@@ -27,7 +27,7 @@ from penchant.pipeline.steering import Steering, Taste
 from penchant.pipeline.turns import Turns
 from penchant.search.hybrid import HybridSearch
 from penchant.search.vector import VectorIndex
-from penchant.serve.apart import Apart, networks_of, tasks_of
+from penchant.serve.apart import Apart, names_of, networks_of
 from penchant.serve.by_vector import ByVector
 from penchant.serve.cards import Cards
 from penchant.serve.choices import Choices
@@ -279,18 +279,18 @@ class Service:
     def close(self) -> None:
         """End its threads, once no request uses it any more."""
         self.calls.close()
-        if self.apart is not None:
-            self.apart.close()
         if self.by_vector is not None and self.near_line is not None:
             self.near_line.listeners = [told for told in self.near_line.listeners if told != self.by_vector.saw]
             self.by_vector.vectors.close()
+        if self.apart is not None:  # after those who ask it
+            self.apart.close()
 
 
 def _apart(release: Release, backend: Backend) -> Apart | None:
     wanted = backend.settings.apart
     if wanted is None:
         wanted = len(release.space.catalog) > LARGE and (os.cpu_count() or 1) > 1
-    return Apart(release.path, [*tasks_of(release)], turns=backend.turns) if wanted else None
+    return Apart(release.path, names_of(release), turns=backend.turns) if wanted else None
 
 
 def _quick(generators: Mapping[str, Generator], store: StateStore | None) -> list[str]:

@@ -20,7 +20,7 @@ from penchant.core.errors import InputError, UnavailableError
 from penchant.data.histories import Histories
 from penchant.pipeline.release import Release
 from penchant.pipeline.spent import spent
-from penchant.serve.apart import Apart, networks_of, tasks_of
+from penchant.serve.apart import Apart, names_of, networks_of, tasks_of
 from penchant.serve.app import create_app
 from penchant.serve.remote import RemoteExplainer, RemoteGenerator, RemoteHead
 from penchant.serve.service import ServeSettings
@@ -127,7 +127,7 @@ def test_it_ends_with_who_began_it_even_if_that_is_killed() -> None:
 
 @pytest.fixture(scope="module")
 def networks(tiny_release: Release) -> Iterator[Apart]:
-    made = Apart(tiny_release.path, [*tasks_of(tiny_release)])
+    made = Apart(tiny_release.path, names_of(tiny_release))
     made.wait_ready()
     yield made
     made.close()
@@ -145,6 +145,7 @@ def test_networks_say_the_same_there(tiny_release: Release, networks: Apart) -> 
         RemoteExplainer(networks).chances(HISTORIES, items), tiny_release.explainer().chances(HISTORIES, items), rtol=1e-5
     )
     tasks = tasks_of(tiny_release)
+    assert list(tasks) == names_of(tiny_release)
     many = HISTORIES.take(np.arange(40) % 3)
     np.testing.assert_allclose(RemoteHead(networks).users(many), tasks["users"](many), rtol=1e-4, atol=1e-6)
 
