@@ -81,6 +81,11 @@ class Apart:
         """Of the process of the moment."""
         return self._process.pid
 
+    @property
+    def ready(self) -> bool:
+        """Whether it can be asked."""
+        return self._ready.is_set()
+
     def wait_ready(self) -> None:
         """Wait until the release is loaded there.
 

@@ -220,6 +220,7 @@ class Service:
             quick=quick,
             turns=backend.turns,
         )
+        budget = Budget(_dear_cores(settings))
         eraser = None
         if backend.store is not None and backend.choices is not None:
             holders = holders_of(backend.log, backend.store, backend.choices, state, backend.served, backend.experiments)
@@ -233,7 +234,7 @@ class Service:
                 live=live,
                 instead=instead,
                 calls=calls,
-                budget=Budget(_dear_cores(settings)),
+                budget=budget,
                 explainer=None if apart is None else RemoteExplainer(apart),
             ),
             calls=calls,
@@ -259,6 +260,8 @@ class Service:
         if by_vector is not None and backend.near_line is not None:
             backend.near_line.listeners.append(by_vector.saw)
             backend.near_line.know(catalog)
+        backend.metrics.dear.set_function(lambda: budget.share)
+        backend.metrics.networks.set_function(lambda: float(apart is None or apart.ready))
         return service
 
     @property

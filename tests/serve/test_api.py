@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import os
 import sqlite3
 import threading
 import time
@@ -410,5 +411,6 @@ def test_metrics_count_by_route_not_by_address(client: TestClient, do: Do) -> No
     assert 'penchant_requests_total{method="GET",route="/v1/items/{item_id:path}",status="404"} 1.0' in text
     assert 'penchant_requests_total{method="GET",route="none",status="404"} 2.0' in text
     assert 'penchant_events_total{outcome="accepted"} 1.0' in text
+    assert f"penchant_dear_cores {0.3 * (os.cpu_count() or 1)}" in text
     assert 'penchant_request_seconds_bucket{le="0.05",route="/v1/events"}' in text
     assert "nowhere" not in text
