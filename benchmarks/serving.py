@@ -2,7 +2,7 @@
 
 The server runs in a process of its own; the load generator shares the cores with it. Needs a release:
 
-    penchant train complete-journey
+    python -m benchmarks.serving_release         # or, for an hour: penchant train complete-journey
     python -m benchmarks.serving [FOLDER]        # of the release; default: runs/complete-journey/release
 """
 
