@@ -63,7 +63,8 @@ INTRODUCTIONS = {
         "cores. A list has a deadline only where it says so; then late generators are left out, and lists are made in a quicker way. "
         "Networks run in a process of their own on the same two cores. Those of the release were trained for at most 120 steps "
         "(`benchmarks.serving_release`), which changes what they say and not how long they take. Nearly every request is of a "
-        "household that has not been here before, so nearly each has a vector made beside it; with stored vectors alone no list waits for a network."
+        "household that has not been here before, so nearly each has a vector made beside it; "
+        "with stored vectors alone no list waits for a network."
     ),
     "profile": (
         "Processor time of one thread, so that other work on the machine counts for little. A share is of the whole step. The "
