@@ -1,10 +1,11 @@
 """What two layers know of a user, merged by confidence and recency, against each of them alone.
 
 MovieLens 100K, one clock for all: SASRec learns from the first 80 % of the events. Users who were there before and come back are
-followed through what they do afterwards, up to 20 events each: before each event the offline layer is the mean of the vectors
-of the user's earlier items, the near-line layer the network's state after what was done since the cut alone, and what counts is
-the rank of the event's item among all that the user has not had. The state after the whole history is what a fresh vector
-gives, for comparison.
+followed through what they do afterwards, up to 20 events each. Before each event the offline layer is the mean of the vectors
+of the user's items of before the cut, and the near-line layer the network's state, in two situations: after what was done since
+the cut alone, and after everything but the newest event, as a stored vector is that has not been made anew. What counts is the
+rank of the event's item among all that the user has not had; a user counts once. The trust in a mean of vectors is chosen on
+every other user, and what is reported are the others. The state after the whole history is what a fresh vector gives.
 
 Run: python -m benchmarks.layers [--quick]
 """
@@ -13,6 +14,7 @@ from __future__ import annotations
 
 import sys
 import time
+from dataclasses import dataclass
 
 import numpy as np
 import torch
@@ -30,11 +32,12 @@ from penchant.models.dense_head import DenseHead
 from penchant.models.sequence.sasrec import SASRec, SASRecSettings
 from penchant.train.loop import Trainer
 from penchant.train.settings import TrainSettings
-from penchant.users.layers import Layer, merged
+from penchant.users.layers import MEAN, Layer, merged
 
 FOLLOWED, LEAST, K = 20, 5, 10  # events a user at most; offline events at least; places
 STEPS, QUICK = 1_000, 60
-WAYS = ("merged", "offline only", "near-line only", "whole history")
+TRUSTS = (1.0, 0.5, 0.25, 0.1, 0.05)
+METRIC = f"ndcg@{K}"
 
 
 def moments(dataset: Dataset, cut: int) -> list[tuple[int, int]]:
@@ -49,28 +52,113 @@ def moments(dataset: Dataset, cut: int) -> list[tuple[int, int]]:
     return found
 
 
-def rankings(head: DenseHead, whole: Histories, asked: list[tuple[int, int]], cut: int) -> tuple[dict[str, np.ndarray], np.ndarray]:
-    """Lists int32[R, K] of every way, and the milliseconds of processor time of each merge."""
-    users, places = np.array(asked).T
+@dataclass(frozen=True)
+class Asked:
+    """What is known before each of Q events.
+
+    Attributes:
+        users: int64[Q], who did it.
+        before: What they had done.
+        targets: What they did.
+        offline: What the release knows.
+        situations: The near-line layers, by situation.
+        fresh: float32[Q, V], the states after everything.
+    """
+
+    users: np.ndarray
+    before: Histories
+    targets: Histories
+    offline: list[Layer]
+    situations: dict[str, list[Layer]]
+    fresh: np.ndarray
+
+
+def asked(head: DenseHead, dataset: Dataset, cut: int) -> Asked:
+    """All that is asked, with the layers of each."""
+    whole = dataset.histories
+    users, places = np.array(moments(dataset, cut)).T
     starts = whole.offsets[:-1][users]
     before = whole.slices(starts, starts + places, users)
-    live = before.where(before.times >= cut)
-    states = {"near-line only": head.users(live), "whole history": head.users(before)}
-    lists, spent = {name: np.zeros((len(asked), K), np.int32) for name in WAYS}, np.zeros(len(asked))
-    for place in range(len(asked)):
-        items, times = before.row(place), before.times[before.offsets[place] : before.offsets[place + 1]]
-        old, new = items[times < cut], items[times >= cut]
-        offline = Layer(head.items[old - 1].mean(axis=0), len(old), int(times[times < cut].max()))
+    parts = {"since the cut": before.where(before.times >= cut), "one event late": whole.slices(starts, starts + places - 1, users)}
+    old = before.where(before.times < cut)
+    return Asked(
+        users=users,
+        before=before,
+        targets=Histories.of([[item] for item in whole.items[starts + places]]),
+        offline=[Layer(head.items[old.row(place) - 1].mean(axis=0), *_known(old, place), MEAN) for place in range(len(users))],
+        situations={
+            name: [Layer(vector, *_known(part, place)) for place, vector in enumerate(head.users(part))] for name, part in parts.items()
+        },
+        fresh=head.users(before),
+    )
+
+
+def _known(histories: Histories, place: int) -> tuple[int, int]:
+    """Events of a row, and when the newest of them was."""
+    return int(histories.lengths[place]), int(histories.times[histories.offsets[place + 1] - 1])
+
+
+def quality(head: DenseHead, vectors: np.ndarray, about: Asked) -> np.ndarray:
+    """float[Q], NDCG of each event under the lists that the vectors give."""
+    scores = vectors @ head.items.T
+    scores[about.before.rows, about.before.items - 1] = -np.inf
+    return per_row((np.argsort(-scores, axis=1, kind="stable")[:, :K] + 1).astype(np.int32), about.targets, (K,))[METRIC]
+
+
+def together(about: Asked, near_line: list[Layer], trust: float) -> np.ndarray:
+    """float32[Q, V], both layers merged."""
+    pairs = zip(about.offline, near_line, strict=True)
+    return np.stack([merged([Layer(old.vector, old.events, old.newest, trust), new]) for old, new in pairs])  # type: ignore[misc]
+
+
+def by_user(about: Asked, values: np.ndarray, *, chosen: bool) -> np.ndarray:
+    """float[U], the mean of each user's events: of the users that a choice is made on, or of the others."""
+    people, place = np.unique(about.users, return_inverse=True)
+    means = np.bincount(place, values) / np.bincount(place)
+    return means[(np.arange(len(people)) % 2 == 0) == chosen]
+
+
+def rows_of(head: DenseHead, about: Asked) -> list[dict[str, object]]:
+    """Results: every way in every situation, on the users that nothing was chosen on."""
+    rows: list[dict[str, object]] = []
+    alone = {
+        "offline layer alone": quality(head, np.stack([one.vector for one in about.offline]), about),
+        "fresh vector": quality(head, about.fresh, about),
+    }
+    for situation, near_line in about.situations.items():
+        tried = {trust: quality(head, together(about, near_line, trust), about) for trust in TRUSTS}
+        on = {trust: float(by_user(about, values, chosen=True).mean()) for trust, values in tried.items()}
+        best = max(on, key=lambda trust: on[trust])
+        note(
+            f"{situation}: on the users of the choice {', '.join(f'{trust:g}: {value:.4f}' for trust, value in on.items())}; best {best:g}"
+        )
+        ways = {
+            f"merged, trust {MEAN:g}": tried[MEAN],
+            "merged, trust 1": tried[1.0],
+            "near-line layer alone": quality(head, np.stack([one.vector for one in near_line]), about),
+            **alone,
+        }
+        values = {name: by_user(about, one, chosen=False) for name, one in ways.items()}
+        rows.append(row(f"{situation}: trust that is best on other users", "", best))
+        for name, span in intervals(values).items():
+            rows.append(row(f"{situation}: NDCG@{K}, {name}", "", span.mean, low=span.low, high=span.high))
+        first = f"merged, trust {MEAN:g}"
+        for name in list(ways)[1:]:
+            gain = compare(values[first], values[name])
+            rows.append(
+                row(f"{situation}: NDCG@{K}, merged less {name}", "", gain.mean.mean, low=gain.mean.low, high=gain.mean.high, p=gain.p)
+            )
+    return rows
+
+
+def merge_time(about: Asked) -> float:
+    """Milliseconds of processor time that 99 of 100 merges stay below."""
+    spent = []
+    for old, new in zip(about.offline, about.situations["since the cut"], strict=True):
         began = time.thread_time()
-        both = merged([offline, Layer(states["near-line only"][place], len(new), int(times.max()))])
-        spent[place] = (time.thread_time() - began) * 1e3
-        assert both is not None
-        vectors = {"merged": both, "offline only": offline.vector, **{name: rows[place] for name, rows in states.items()}}
-        for name, vector in vectors.items():
-            scores = head.items @ vector
-            scores[items - 1] = -np.inf
-            lists[name][place] = np.argsort(-scores, kind="stable")[:K] + 1
-    return lists, spent
+        merged([old, new])
+        spent.append((time.thread_time() - began) * 1e3)
+    return float(np.quantile(spent, 0.99))
 
 
 def main(steps: int) -> None:
@@ -82,17 +170,10 @@ def main(steps: int) -> None:
     split = global_temporal(dataset, valid_from=cut, test_from=int(np.quantile(dataset.histories.times, 0.9)))
     model = SASRec(len(dataset.catalog), SASRecSettings(temperature=0.1))
     Trainer(TrainSettings(learning_rate=2e-3, steps=steps, epochs=1_000)).fit(model, split.train)
-    asked = moments(dataset, cut)
-    lists, spent = rankings(DenseHead(model.eval()), dataset.histories, asked, cut)
-    targets = Histories.of([[dataset.histories.row(user)[place]] for user, place in asked])
-    values = {name: per_row(ranked, targets, (K,))[f"ndcg@{K}"] for name, ranked in lists.items()}
-    spans = intervals(values)
-    rows = [row(f"NDCG@{K}, {name}", "", spans[name].mean, low=spans[name].low, high=spans[name].high) for name in WAYS]
-    for name in WAYS[1:]:
-        against = compare(values["merged"], values[name])
-        rows.append(row(f"NDCG@{K}, merged less {name}", "", against.mean.mean, low=against.mean.low, high=against.mean.high, p=against.p))
-    rows.append(row("one merge, 99 of 100 below", "ms", float(np.quantile(spent, 0.99)), bar=3.0))
-    note(f"{len(asked):,} events of {len({user for user, _ in asked}):,} users after the cut; {steps} steps of training")
+    head = DenseHead(model.eval())
+    about = asked(head, dataset, cut)
+    note(f"{len(about.users):,} events of {len(np.unique(about.users)):,} users after the cut; {steps} steps of training")
+    rows = [*rows_of(head, about), row("one merge, 99 of 100 below", "ms", merge_time(about), bar=3.0)]
     for one in rows:
         note(" ".join(f"{key}={one[key]}" for key in ("what", "ours", "low", "high", "p") if one.get(key) is not None))
     if steps == STEPS:

@@ -23,6 +23,7 @@ TITLES = {  # also the order; a file not named here comes last, under its own na
     "decoders": "Encoder-decoder, decoder-only, one token an item",
     "quantisers": "Semantic IDs",
     "serving": "The online platform",
+    "layers": "What two layers know of a user",
     "scaling": "More data",
     "indexes": "Nearest neighbours",
     "loading": "Loading",
@@ -65,6 +66,12 @@ INTRODUCTIONS = {
         "(`benchmarks.serving_release`), which changes what they say and not how long they take. Nearly every request is of a "
         "household that has not been here before, so nearly each has a vector made beside it; "
         "with stored vectors alone no list waits for a network."
+    ),
+    "layers": (
+        "MovieLens 100K, one clock for all: users who come back after the cut are followed through up to 20 events. The offline layer is "
+        "the mean of the vectors of what they had before the cut, the near-line layer the network's state after what was done since, or "
+        "after everything but the newest event. How much a mean is trusted beside a state was chosen on every other user; reported are "
+        "the others, each counting once, so intervals are wide."
     ),
     "profile": (
         "Processor time of one thread, so that other work on the machine counts for little. A share is of the whole step. The "

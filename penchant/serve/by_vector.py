@@ -25,14 +25,15 @@ from penchant.serve.state import LiveState
 from penchant.serve.stores import StateStore
 from penchant.serve.tiers import Tiers
 from penchant.serve.user_vectors import Encoder, Read, UserVectors
-from penchant.users.layers import Layer, LayerSettings, merged, weights
+from penchant.users.layers import MEAN, Layer, LayerSettings, merged, weights
 
 
 class ByVector:
     """The items that a user's stored vector says, as the dense head would say them for the history it was made of.
 
     A vector that has seen everything is used as it is. One that is stale or missing is put together with what the release
-    knows, the mean of the vectors of the user's items (``penchant.users.layers``). Who has neither is named nothing.
+    knows, the mean of the vectors of the user's items, which counts a quarter as much (``penchant.users.layers``). Who has neither
+    is named nothing.
 
     Args:
         vectors: Of users.
@@ -137,7 +138,7 @@ class ByVector:
         if not len(items):
             return None
         newest = int(self.released.times[row].max()) if self.released.timed else -1
-        return Layer(self.head.items[items - 1].mean(axis=0), len(items), newest)
+        return Layer(self.head.items[items - 1].mean(axis=0), len(items), newest, MEAN)
 
 
 def _with(live: Live, found: TopK, queries: np.ndarray) -> TopK:

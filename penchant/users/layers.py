@@ -2,10 +2,11 @@
 
 Each counts by confidence and recency: a layer of n events whose newest is t seconds older than that of the other weighs
 
-    n / (n + halfway) * 2 ** -(t / half_life)
+    trust * n / (n + halfway) * 2 ** -(t / half_life)
 
-The first factor is the shrinkage of a mean of n observations towards nothing; the second forgets as
+The second factor is the shrinkage of a mean of n observations towards nothing; the third forgets as
 ``penchant.users.decay`` does. Only the difference of the ages matters: who was away for a year is no less known for it.
+``trust`` is for how a vector was made: a mean of items' vectors says less than what a network made of their order.
 
 Letters: V width.
 """
@@ -20,6 +21,8 @@ from pydantic import Field
 
 from penchant.core.settings import Settings
 from penchant.users.decay import DAY
+
+MEAN = 0.25  # trust in a mean of items' vectors beside a network's state, chosen by ``benchmarks.layers`` on users it does not report
 
 
 class LayerSettings(Settings):
@@ -37,11 +40,13 @@ class Layer:
         vector: float32[V]; its length says nothing.
         events: That it was made of.
         newest: UTC seconds of the newest of them; -1 where nobody knows, which is as new as the other.
+        trust: In how it was made, above 0; alone a layer counts fully whatever it is.
     """
 
     vector: np.ndarray
     events: int
     newest: int
+    trust: float = 1.0
 
 
 def weights(layers: Sequence[Layer | None], settings: LayerSettings | None = None) -> list[float]:
@@ -63,7 +68,7 @@ def merged(layers: Sequence[Layer | None], settings: LayerSettings | None = None
 
 def _weight(layer: Layer, latest: int, settings: LayerSettings) -> float:
     age = max(latest - layer.newest, 0) if layer.newest >= 0 else 0
-    return layer.events / (layer.events + settings.halfway) * 2.0 ** -(age / settings.half_life)
+    return layer.trust * layer.events / (layer.events + settings.halfway) * 2.0 ** -(age / settings.half_life)
 
 
 def _unit(vector: np.ndarray) -> np.ndarray:

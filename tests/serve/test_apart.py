@@ -165,7 +165,7 @@ def test_a_server_makes_the_same_lists_and_lives_on_without_its_networks(tiny_re
                 assert "penchant_networks_ready 1.0" in client.get("/metrics").text
                 os.kill(service.apart.pid, signal.SIGKILL)
                 until(lambda: client.post("/v1/recommend", json=bodies[1]).status_code == 503)
-                assert "penchant_networks_ready 0.0" in client.get("/metrics").text
+                until(lambda: "penchant_networks_ready 0.0" in client.get("/metrics").text)  # a line hears of it before the watch
                 left = client.post("/v1/recommend", json=bodies[0]).json()
                 assert len(left["items"]) == 8
                 assert "tandem" in left["parts"]["missing"]

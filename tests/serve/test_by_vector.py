@@ -138,7 +138,8 @@ def test_a_stale_vector_is_put_together_with_what_the_release_knows(shop: Shop) 
     assert old is not None
     assert long is not None
     stale, offline = read.vector.values / np.linalg.norm(read.vector.values), old / np.linalg.norm(old)
-    assert both == pytest.approx((stale + offline) / 2, abs=1e-3), "as many events, and as new"
+    assert both == pytest.approx(0.8 * stale + 0.2 * offline, abs=1e-3), "as many events, and as new, but a mean"
+    assert shop.by_vector.weights(code, read) == pytest.approx((0.2, 0.8))
     assert shop.by_vector.vector(0, None) is None
 
 

@@ -18,14 +18,15 @@ def test_known_answers() -> None:
     assert weights([Layer(EAST, 5, 1_000), Layer(NORTH, 5, 1_000)], SETTINGS) == [0.5, 0.5]
     assert weights([Layer(EAST, 15, 900), Layer(NORTH, 5, 1_000)], SETTINGS) == pytest.approx([3 / 7, 4 / 7])
     assert weights([Layer(EAST, 45, -1), Layer(NORTH, 5, 1_000)], SETTINGS) == pytest.approx([9 / 14, 5 / 14])
+    assert weights([Layer(EAST, 5, 1_000, 0.25), Layer(NORTH, 5, 1_000)], SETTINGS) == pytest.approx([0.2, 0.8])
     vector = merged([Layer(EAST, 15, 900), Layer(NORTH, 5, 1_000)], SETTINGS)
     assert vector == pytest.approx([3 / 7, 4 / 7]), "lengths say nothing"
 
 
 def test_either_side_may_be_missing() -> None:
-    old = Layer(EAST, 3, 0)
+    old = Layer(EAST, 3, 0, 0.1)
     for layers in ([old, None], [None, old], [old, Layer(NORTH, 0, 10**9)]):
-        assert merged(layers, SETTINGS) == pytest.approx([1.0, 0.0]), "alone it counts fully, however old"
+        assert merged(layers, SETTINGS) == pytest.approx([1.0, 0.0]), "alone it counts fully, however old and however made"
     assert merged([None, None]) is None
     assert merged([Layer(EAST, 0, 5), None]) is None
     assert merged([]) is None
