@@ -31,6 +31,9 @@ TracesOption = Annotated[
     str | None,
     typer.Option("--traces", envvar="PENCHANT_TRACES", help="Send OpenTelemetry traces to this collector, e.g. http://localhost:4318."),
 ]
+AdaptOption = Annotated[
+    bool, typer.Option("--adapt/--no-adapt", help="Learn a small change to all users' vectors from events as they come, and use it.")
+]
 console = Console()
 
 
@@ -98,6 +101,7 @@ def serve_release(
         bool | None,
         typer.Option("--apart/--no-apart", help="Run networks in a process of their own. Default: where the catalogue is large."),
     ] = None,
+    adapt: AdaptOption = False,
     deadline_ms: Annotated[float, typer.Option("--deadline-ms", min=0, help="That a list may take; 0: as long as it takes.")] = 0.0,
     most_running: Annotated[int, typer.Option("--most-running", min=1, help="Requests under way; more are refused with 503.")] = 128,
     batch: Annotated[int, typer.Option("--batch", min=1, help="Requests that one model call answers, at most.")] = 32,
@@ -123,6 +127,7 @@ def serve_release(
         deadline_ms=deadline_ms or None,
         dear_cores=dear_cores,
         apart=apart,
+        adapt=adapt,
         most_running=most_running,
         batch=batch,
         rules=rules,
@@ -147,13 +152,15 @@ def worker(
     replay: Annotated[
         bool, typer.Option("--replay", help="Make everything anew from the beginning of the log; end other workers first.")
     ] = False,
+    adapt: AdaptOption = False,
     traces: TracesOption = None,
 ) -> None:
     """Follow the event log and keep users' state, trends and what goes together up to date.
 
     Example: `penchant worker --redis redis://localhost:6379/0 --kafka localhost:9092 --partition 0 --partition 1`
     """
-    work(release, data_dir=state or release.parent / "state", redis=redis, kafka=kafka, partitions=partition, replay=replay, traces=traces)
+    where = state or release.parent / "state"
+    work(release, data_dir=where, redis=redis, kafka=kafka, partitions=partition, replay=replay, adapts=adapt, traces=traces)
 
 
 def start(release: Path, *, state: Path, host: str = "127.0.0.1", port: int = 8000) -> None:

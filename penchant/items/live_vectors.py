@@ -11,13 +11,12 @@ Letters: H items, V width.
 from __future__ import annotations
 
 import json
-import zlib
 from collections.abc import Mapping
 
 import numpy as np
 from pydantic import Field
 
-from penchant.core.errors import ArtifactError, require
+from penchant.core.sealed import sealed, unsealed
 from penchant.core.settings import Settings
 
 _MAGIC = b"PCH1"
@@ -57,8 +56,7 @@ def to_bytes(vectors: Mapping[str, np.ndarray]) -> bytes:
     """Vectors float32[V] by item id, as they are stored: in half precision."""
     names = json.dumps(list(vectors)).encode()
     rows = np.array(list(vectors.values()), "<f2").tobytes()
-    body = len(names).to_bytes(4, "little") + names + rows
-    return _MAGIC + zlib.crc32(body).to_bytes(4, "little") + body
+    return sealed(_MAGIC, len(names).to_bytes(4, "little") + names + rows)
 
 
 def from_bytes(stored: bytes) -> dict[str, np.ndarray]:
@@ -67,11 +65,8 @@ def from_bytes(stored: bytes) -> dict[str, np.ndarray]:
     Raises:
         ArtifactError: It is damaged, or of another version.
     """
-    whole = len(stored) >= 12 and stored[:4] == _MAGIC and zlib.crc32(stored[8:]) == int.from_bytes(stored[4:8], "little")
-    require(
-        whole, f"{len(stored)} bytes", "live vectors are damaged, or of another version", "delete them: they are made anew", ArtifactError
-    )
-    end = 12 + int.from_bytes(stored[8:12], "little")
-    names = json.loads(stored[12:end])
-    rows = np.frombuffer(stored, "<f2", offset=end).astype(np.float32)
+    body = unsealed(_MAGIC, stored, what="live vectors", remedy="delete them: they are made anew", least=4)
+    end = 4 + int.from_bytes(body[:4], "little")
+    names = json.loads(body[4:end])
+    rows = np.frombuffer(body, "<f2", offset=end).astype(np.float32)
     return dict(zip(names, rows.reshape(len(names), -1), strict=True)) if names else {}

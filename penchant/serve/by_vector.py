@@ -21,6 +21,7 @@ from penchant.pipeline.release import Release
 from penchant.ranking import check_request, exclude_, top_k
 from penchant.search.approximate import FlatIndex, ItemIndex, IVFPQIndex, IVFPQSettings
 from penchant.serve.head_vectors import HeadVectors, Live
+from penchant.serve.live_adapter import LiveAdapter
 from penchant.serve.state import LiveState
 from penchant.serve.stores import StateStore
 from penchant.serve.tiers import Tiers
@@ -43,6 +44,7 @@ class ByVector:
         released: Histories of the release, in code order of its users.
         layers: How the two are weighed.
         heads: Items with vectors of their own at present, which count in place of the index's.
+        adapter: Changes all users' vectors as events teach it; None leaves them.
     """
 
     def __init__(
@@ -55,19 +57,43 @@ class ByVector:
         *,
         layers: LayerSettings | None = None,
         heads: HeadVectors | None = None,
+        adapter: LiveAdapter | None = None,
     ) -> None:
         self.vectors, self.head, self.index, self.num_items = vectors, head, index, head.num_items
         self.user_id, self.released, self.layers, self.heads = user_id, released, layers or LayerSettings(), heads
+        self.adapter = adapter
 
     @classmethod
-    def of(cls, release: Release, store: StateStore, state: LiveState, tiers: Tiers, *, encoder: Encoder | None = None, **how: Any) -> Self:
-        """Over a release, by its Tandem. ``encoder``: makes the vectors in its place; ``how``: further arguments of ``UserVectors``."""
+    def of(
+        cls,
+        release: Release,
+        store: StateStore,
+        state: LiveState,
+        tiers: Tiers,
+        *,
+        encoder: Encoder | None = None,
+        adapts: bool = False,
+        **how: Any,
+    ) -> Self:
+        """Over a release, by its Tandem.
+
+        Args:
+            release: Gives model and catalogue.
+            store: Of vectors.
+            state: Histories of users.
+            tiers: Tell the head items.
+            encoder: Makes the vectors in Tandem's place.
+            adapts: Whether a change to all users' vectors is learnt from events and used.
+            how: Further arguments of ``UserVectors``.
+        """
         head = DenseHead(release.tandem)
         index = FlatIndex() if head.num_items <= LARGE else IVFPQIndex(IVFPQSettings(width_per_code=2 - head.items.shape[1] % 2))
         index.add(head.items)
         vectors = UserVectors(store, encoder or head, release.id, state.history, **how)
-        heads = HeadVectors(store, vectors, release.space.catalog.items, head.items, tiers)
-        return cls(vectors, head, index, state.user_id, release.histories, heads=heads)
+        items = release.space.catalog.items
+        heads = HeadVectors(store, vectors, items, head.items, tiers)
+        adapter = LiveAdapter(store, vectors, items, head.items) if adapts else None
+        return cls(vectors, head, index, state.user_id, release.histories, heads=heads, adapter=adapter)
 
     def recommend(self, histories: Histories, k: int, *, exclude: Histories | None = None) -> TopK:
         """The k items a row with the largest inner products; nothing in rows of nobody in particular and without a vector.
@@ -98,13 +124,14 @@ class ByVector:
         return lists
 
     def saw(self, pairs: Sequence[tuple[str, str]]) -> None:
-        """(item id, user id) of what was just done: vectors of head items follow it.
+        """(item id, user id) of what was just done: vectors of head items follow it, and the change to users' vectors.
 
         Raises:
             StorageError: The store does not do what is asked.
         """
-        if self.heads is not None:
-            self.heads.saw(pairs)
+        for told in (self.adapter, self.heads):
+            if told is not None:
+                told.saw(pairs)
 
     def vector(self, code: int, read: Read | None) -> np.ndarray | None:
         """float32[V] of a user by number and by what is stored; None where nothing is known."""
@@ -128,7 +155,8 @@ class ByVector:
         found = dict(zip(named, self.vectors.read(list(named.values())), strict=True)) if named else {}
         made = {row: self.vector(int(histories.users[row]), read) for row, read in found.items()}
         there = {row: vector for row, vector in made.items() if vector is not None}
-        return np.array(list(there.values()), np.float32), np.array(list(there), np.int64)
+        vectors = np.array(list(there.values()), np.float32)
+        return vectors if self.adapter is None else self.adapter.adapted(vectors), np.array(list(there), np.int64)
 
     def _offline(self, code: int) -> Layer | None:
         if code <= 0:

@@ -62,6 +62,7 @@ class ServeSettings(Settings):
     )
     most_running: int = Field(default=128, ge=1, description="requests of the API under way; more are refused")
     apart: bool | None = Field(default=None, description="run networks in a process of their own; None: where the catalogue is large")
+    adapt: bool = Field(default=False, description="learn a small change to all users' vectors from events as they come, and use it")
     batch: int = Field(default=32, ge=1, description="rows of a model call, at most")
     rules: Path | None = Field(default=None, description="file of rules, watched; None: those of the release")
     batch_wait_ms: float = Field(default=0.0, ge=0, description="that the first row of a batch waits for others")
@@ -207,6 +208,7 @@ class Service:
                 "metrics": backend.metrics.vectors,
                 "works": backend.works,
                 "encoder": None if apart is None else RemoteHead(apart),
+                "adapts": settings.adapt,
             }
             by_vector = live[STORED] = ByVector.of(release, backend.store, state, backend.near_line.tiers, **how)
         instead = indexed(release.models)
@@ -261,6 +263,8 @@ class Service:
             backend.near_line.listeners.append(by_vector.saw)
             backend.near_line.know(catalog)
         backend.metrics.dear.set_function(lambda: budget.share)
+        adapter = None if by_vector is None else by_vector.adapter
+        backend.metrics.adapter.set_function(lambda: 0.0 if adapter is None else adapter.gain)
         backend.metrics.networks.set_function(lambda: float(apart is None or apart.ready))
         return service
 

@@ -16,6 +16,7 @@ from penchant.pipeline.release import Release, load_release
 from penchant.pipeline.shelf import Shelf, release_at
 from penchant.serve.backends import opened
 from penchant.serve.head_vectors import HeadVectors
+from penchant.serve.live_adapter import LiveAdapter
 from penchant.serve.near_line import NearLine
 from penchant.serve.open_telemetry import Traces
 from penchant.serve.state import LiveState
@@ -32,25 +33,28 @@ class Refreshing:
     Args:
         release: Gives the catalogue and the model.
         near_line: Follows the log.
+        adapts: Whether it learns a change to all users' vectors from events.
     """
 
-    def __init__(self, release: Release, near_line: NearLine) -> None:
+    def __init__(self, release: Release, near_line: NearLine, *, adapts: bool = False) -> None:
         self.release, self.near_line = release, near_line
         catalog, store = release.space.catalog, near_line.store
         choices = near_line.worker.choices  # a vector is made of what a person lets be known
         state = LiveState(catalog, release.users, release.histories, StoredEvents(store), positions=release.positions, choices=choices)
         head = DenseHead(release.tandem)
         self._vectors = UserVectors(store, head, release.id, state.history, starts=False)
-        self._saw = HeadVectors(store, self._vectors, catalog.items, head.items, near_line.tiers).saw
+        self._listeners = [HeadVectors(store, self._vectors, catalog.items, head.items, near_line.tiers).saw]
+        if adapts:
+            self._listeners.insert(0, LiveAdapter(store, self._vectors, catalog.items, head.items).saw)
         self._stop = threading.Event()
         self._thread = threading.Thread(target=self._vectors.run, args=(self._stop,), name="user vectors", daemon=True)
         near_line.know(catalog)
-        near_line.listeners.append(self._saw)
+        near_line.listeners += self._listeners
         self._thread.start()
 
     def close(self) -> None:
         """End after the batch of vectors that is under way."""
-        self.near_line.listeners = [told for told in self.near_line.listeners if told != self._saw]
+        self.near_line.listeners = [told for told in self.near_line.listeners if told not in self._listeners]
         self._stop.set()
         self._vectors.close()
         self._thread.join()
@@ -64,6 +68,7 @@ def work(
     kafka: str | None = None,
     partitions: list[int] | None = None,
     replay: bool = False,
+    adapts: bool = False,
     traces: str | None = None,
 ) -> None:
     """Run a near-line worker alone, until Ctrl-C or a termination signal; and refresh the vectors of users.
@@ -76,6 +81,7 @@ def work(
         kafka: Brokers of the log.
         partitions: Of the log that it follows; all by default.
         replay: Forget what follows from these, and read them from their beginning.
+        adapts: Whether it learns a change to all users' vectors from events; servers use it that are told to adapt.
         traces: URL of a collector of OpenTelemetry traces.
 
     Raises:
@@ -105,8 +111,8 @@ def work(
         stop = threading.Event()
         for ending in (signal.SIGINT, signal.SIGTERM):
             signal.signal(ending, lambda *_: stop.set())
-        current = Current(Refreshing(release, near_line))
-        following = None if shelf is None else Following(shelf, current, lambda release: Refreshing(release, near_line))
+        current = Current(Refreshing(release, near_line, adapts=adapts))
+        following = None if shelf is None else Following(shelf, current, lambda release: Refreshing(release, near_line, adapts=adapts))
         if following is not None:
             following.start()
         note(f"The worker follows {len(partitions or there)} of {len(there)} partitions (Ctrl-C ends)")

@@ -14,7 +14,7 @@ from array import array
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 
-from penchant.core.errors import ArtifactError, require
+from penchant.core.sealed import sealed, unsealed
 from penchant.users.decay import Decayed
 
 RECENT = 500  # events kept whole
@@ -100,7 +100,7 @@ class UserState:
         sizes = (len(head), len(numbers), len(interests), len(packed))
         # The marks are random bits, which cannot be made smaller.
         body = array("I", sizes).tobytes() + packed + array("Q", self.known).tobytes()
-        return _MAGIC + zlib.crc32(body).to_bytes(4, "little") + body
+        return sealed(_MAGIC, body)
 
     @classmethod
     def from_bytes(cls, stored: bytes) -> UserState:
@@ -109,10 +109,7 @@ class UserState:
         Raises:
             ArtifactError: It is damaged, or of another version.
         """
-        require(stored[:4] == _MAGIC, f"{stored[:4]!r}", "a user's state begins otherwise in this version", _REPAIR, ArtifactError)
-        body = stored[8:]
-        whole = zlib.crc32(body) == int.from_bytes(stored[4:8], "little")
-        require(whole, f"{len(stored)} bytes", "a user's state is damaged", _REPAIR, ArtifactError)
+        body = unsealed(_MAGIC, stored, what="a user's state", remedy=_REPAIR, least=_SIZES)
         head, numbers, interests, packed = array("I", body[:_SIZES])
         content = zlib.decompress(body[_SIZES : _SIZES + packed])
         told = json.loads(content[:head].decode("utf-8", "surrogatepass"))

@@ -6,16 +6,15 @@ Letters: V width.
 from __future__ import annotations
 
 import struct
-import zlib
 from dataclasses import dataclass
 
 import numpy as np
 
-from penchant.core.errors import ArtifactError, require
+from penchant.core.errors import require
+from penchant.core.sealed import sealed, unsealed
 
 _MAGIC = b"PCV1"
-_HEAD = struct.Struct("<4sIQIqd")  # magic, checksum, seen, events, newest, made
-_CHECKED = 8  # bytes before what the checksum is of
+_HEAD = struct.Struct("<QIqd")  # seen, events, newest, made
 _REPAIR = "delete it: it is made anew when somebody asks for it"
 
 
@@ -46,8 +45,7 @@ class UserVector:
         with np.errstate(over="ignore"):
             half = self.values.astype("<f2")
         require(bool(np.isfinite(half).all()), "NaN or infinity in a vector", "half precision holds up to 65,504", "repair the model")
-        body = _HEAD.pack(_MAGIC, 0, self.seen, self.events, self.newest, self.made)[_CHECKED:] + half.tobytes()
-        return _MAGIC + zlib.crc32(body).to_bytes(4, "little") + body
+        return sealed(_MAGIC, _HEAD.pack(self.seen, self.events, self.newest, self.made) + half.tobytes())
 
     @classmethod
     def from_bytes(cls, stored: bytes) -> UserVector:
@@ -56,7 +54,6 @@ class UserVector:
         Raises:
             ArtifactError: It is damaged, or of another version.
         """
-        whole = len(stored) >= _HEAD.size and stored[:4] == _MAGIC and zlib.crc32(stored[8:]) == int.from_bytes(stored[4:8], "little")
-        require(whole, f"{len(stored)} bytes", "a user's vector is damaged, or of another version", _REPAIR, ArtifactError)
-        _, _, seen, events, newest, made = _HEAD.unpack_from(stored)
-        return cls(np.frombuffer(stored, "<f2", offset=_HEAD.size).astype(np.float32), events, newest, made, seen)
+        body = unsealed(_MAGIC, stored, what="a user's vector", remedy=_REPAIR, least=_HEAD.size)
+        seen, events, newest, made = _HEAD.unpack_from(body)
+        return cls(np.frombuffer(body, "<f2", offset=_HEAD.size).astype(np.float32), events, newest, made, seen)

@@ -1,0 +1,143 @@
+"""What is learnt from events while a server runs: from vectors of before them, by whoever follows the log, for all who serve."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+import pytest
+from starlette.testclient import TestClient
+
+from penchant.data.histories import Histories
+from penchant.models.user_adapter import AdapterSettings, UserAdapter
+from penchant.pipeline.release import STORED, Release
+from penchant.serve.app import create_app
+from penchant.serve.by_vector import ByVector
+from penchant.serve.events import LiveEvent
+from penchant.serve.live_adapter import LiveAdapter
+from penchant.serve.service import ServeSettings
+from penchant.serve.sqlite_log import SqliteEventLog
+from penchant.serve.sqlite_store import SqliteStateStore
+from penchant.serve.state import LiveState
+from penchant.serve.stores import Write
+from penchant.serve.tiers import Tiers
+from penchant.serve.worker import Worker
+
+USERS = [f"u{number}" for number in range(1, 21)]
+FAST = AdapterSettings(rate=0.05)
+
+
+class Shop:
+    def __init__(self, release: Release, folder: Path) -> None:
+        self.now = 1_700_000_000.0
+        self.release = release
+        self.log, self.store = SqliteEventLog(folder / "events.sqlite"), SqliteStateStore(folder / "state.sqlite")
+        self.state = LiveState(release.space.catalog, release.users, release.histories, self.log)
+        self.by_vector = ByVector.of(release, self.store, self.state, Tiers(self.store), starts=False, adapts=True)
+        self.adapter = self.by_vector.adapter = self.replica()
+        self.pairs: list[tuple[str, str]] = []
+        self.worker = Worker(self.log, self.store, lambda item: [], seen=self.pairs.extend)
+        self.logged = 0
+
+    def replica(self) -> LiveAdapter:
+        vectors, items = self.by_vector.vectors, self.release.space.catalog.items
+        return LiveAdapter(self.store, vectors, items, self.by_vector.head.items, settings=FAST, clock=lambda: self.now)
+
+    def refresh(self) -> None:
+        """Make everybody's vector."""
+        self.by_vector.vectors.ask(USERS)
+        while self.by_vector.vectors.step():
+            pass
+
+    def happens(self, item: str, *users: str) -> None:
+        self.log.append([LiveEvent(f"e{self.logged + n}", user, item, "view", int(time.time())) for n, user in enumerate(users)])
+        self.logged += len(users)
+        self.pairs.clear()
+        while self.worker.step():
+            pass
+
+    def place(self, item: int) -> float:
+        """Mean place of an item in everybody's list by stored vectors."""
+        rows = Histories.of([[1]] * len(USERS), users=[int(self.state.person(user).history.users[0]) for user in USERS])
+        lists = self.by_vector.recommend(rows, self.by_vector.num_items).items
+        return float(np.argmax(lists == item, axis=1).mean())
+
+
+@pytest.fixture
+def shop(tiny_release: Release, tmp_path: Path) -> Iterator[Shop]:
+    made = Shop(tiny_release, tmp_path)
+    yield made
+    made.log.close()
+    made.store.close()
+
+
+def test_lists_follow_what_everybody_turns_to(shop: Shop) -> None:
+    shop.refresh()
+    before = shop.place(7)
+    for _ in range(15):
+        shop.happens("i7", *USERS)
+        shop.now += 1
+        shop.adapter.saw(shop.pairs)
+        shop.refresh()
+    shop.now += 1
+    assert shop.adapter.gain == 0.0, "nobody has read it"
+    current = shop.adapter.current()
+    assert current is not None
+    assert current.events == 300
+    assert shop.adapter.gain > 0
+    vectors = shop.by_vector.vectors.look(USERS)
+    plain = np.stack([one.vector.values for one in vectors if one is not None])
+    changed = shop.adapter.adapted(plain)
+    assert ((changed - plain) @ shop.by_vector.head.items[6]).min() > 0
+    assert shop.place(7) <= before
+
+
+def test_who_has_no_vector_of_before_teaches_nothing(shop: Shop) -> None:
+    shop.happens("i7", "u1")
+    shop.adapter.saw(shop.pairs)
+    shop.refresh()
+    shop.adapter.saw([("i7", "u1"), ("nothing known", "u1")])
+    shop.adapter.saw([])
+    assert shop.adapter.step() == 0
+    assert shop.adapter.current() is None
+    vectors = np.ones((2, 3), np.float32)
+    assert shop.adapter.adapted(vectors) is vectors
+
+
+def test_two_who_learn_go_on_from_each_other(shop: Shop) -> None:
+    first, second = shop.adapter, shop.replica()
+    for turn, one in enumerate((first, second, second, first), start=1):
+        shop.refresh()
+        shop.happens("i7", *USERS)
+        shop.now += 1
+        one.saw(shop.pairs)
+        (found,) = shop.store.get([first._key])
+        assert found is not None
+        assert UserAdapter.from_bytes(found.value, shop.by_vector.head.items, FAST).events == 20 * turn
+
+
+def test_what_is_spoilt_in_the_store_is_begun_anew(shop: Shop) -> None:
+    assert shop.store.put({shop.adapter._key: Write(b"spoilt")})
+    assert shop.adapter.current() is None
+    shop.refresh()
+    shop.happens("i7", *USERS)
+    shop.adapter.saw(shop.pairs)
+    shop.now += 2
+    current = shop.adapter.current()
+    assert current is not None
+    assert current.events == 20
+
+
+def test_a_server_adapts_where_it_is_told_to(tiny_release: Release, log: SqliteEventLog, tmp_path: Path) -> None:
+    for adapt in (False, True):
+        store = SqliteStateStore(tmp_path / f"state-{adapt}.sqlite")
+        app = create_app(tiny_release, log=log, store=store, settings=ServeSettings(adapt=adapt))
+        with TestClient(app) as client:
+            service = app.state.current.service
+            assert (service.by_vector.adapter is not None) is adapt
+            body = {"user_id": "u1", "k": 5, "model": STORED}
+            assert client.post("/v1/recommend", json=body).status_code == 200
+            assert "penchant_adapter_gain 0.0" in client.get("/metrics").text
+        store.close()
