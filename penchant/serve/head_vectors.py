@@ -12,7 +12,7 @@ import logging
 import threading
 import time
 from collections import deque
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -78,7 +78,7 @@ class HeadVectors:
         self._lock = threading.Lock()
         self._live = self._of(np.zeros(0, np.int64), np.zeros((0, released.shape[1]), np.float32))
 
-    def saw(self, pairs: Iterable[tuple[str, str]]) -> None:
+    def saw(self, pairs: Sequence[tuple[str, str]]) -> None:
         """(item id, user id) of what was just done, not of what was taken back; the vectors move once a second.
 
         Raises:
