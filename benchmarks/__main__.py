@@ -1,8 +1,9 @@
 """Run every benchmark, or those named: python -m benchmarks [loading ranking training profile scaling indexes generative ...].
 
 Afterwards ``python -m benchmarks.page`` renews the page. Measured apart: other libraries (``python -m benchmarks.peers``), the online
-platform, which needs a release of its own (``python -m benchmarks.serving``), and what two layers of a user are worth together
-(``python -m benchmarks.layers``).
+platform, which needs a release of its own (``python -m benchmarks.serving``), what it costs by users and items
+(``python -m benchmarks.cost``), what two layers of a user are worth together (``python -m benchmarks.layers``), and what learning
+from events as they come is (``python -m benchmarks.adaptation``).
 """
 
 from __future__ import annotations

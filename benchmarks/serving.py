@@ -24,6 +24,7 @@ import numpy as np
 from benchmarks.harness import compared, row, write
 from benchmarks.load import Body, Told, closed_loop, numbered, once, open_loop
 from penchant.pipeline.release import Release, load_release
+from penchant.serve.drill import programs
 from penchant.serve.events import LiveEvent
 from penchant.serve.near_line import NearLine
 from penchant.serve.sqlite_log import SqliteEventLog
@@ -128,9 +129,22 @@ def latency(release: Path, shop: Shop, rows: list[dict[str, Any]], *options: str
         rows.append(row(f"lists at {rate} a second, {named}: 99 of 100", "ms", told.quantile_ms(0.99), median=told.quantile_ms(0.5)))
 
 
-def visible(release: Path, shop: Shop, rows: list[dict[str, Any]]) -> None:
-    """From an event's acknowledgement to the first list that knows of it, on files, under load."""
-    with tempfile.TemporaryDirectory() as folder, server(release, Path(folder)) as port:
+@contextmanager
+def servers(folder: Path) -> Iterator[tuple[str, ...]]:
+    """Options that put state and log on a Redis and a broker of their own."""
+    redis, broker = programs.redis(folder, programs.free_port()), programs.broker(programs.free_port())
+    try:
+        redis.start()
+        broker.start()
+        yield "--redis", f"redis://127.0.0.1:{redis.port}", "--kafka", f"127.0.0.1:{broker.port}"
+    finally:
+        redis.kill()
+        broker.kill()
+
+
+def visible(release: Path, shop: Shop, rows: list[dict[str, Any]], *options: str, on: str) -> None:
+    """From an event's acknowledgement to the first list that knows of it."""
+    with tempfile.TemporaryDirectory() as folder, server(release, Path(folder), *options) as port:
         seconds = []
         for visitor in range(40):
             event = {"event_id": next(shop.ids), "user_id": f"visitor {visitor}", "item_id": shop.bought[visitor], "event": "view"}
@@ -139,7 +153,7 @@ def visible(release: Path, shop: Shop, rows: list[dict[str, Any]]) -> None:
             while not once(port, "/v1/recommend", {"user_id": f"visitor {visitor}", "k": 5})["history_length"]:
                 pass
             seconds.append(time.perf_counter() - begun)
-    what = "from an acknowledged event to the end of the first list that knows of it, files: 95 of 100"
+    what = f"from an acknowledged event to the end of the first list that knows of it, {on}: 95 of 100"
     rows.append(row(what, "s", float(np.quantile(seconds, 0.95)), bar=1.0))
 
 
@@ -202,7 +216,9 @@ def main() -> None:
     latency(folder, shop, rows, named="no deadline")
     latency(folder, shop, rows, "--deadline-ms", "30", named="a deadline of 30 ms")
     latency(folder, shop, rows, "--deadline-ms", "30", "--dear-cores", "0", named="a deadline of 30 ms, stored vectors alone")
-    visible(folder, shop, rows)
+    visible(folder, shop, rows, on="files")
+    with tempfile.TemporaryDirectory() as place, servers(Path(place)) as options:
+        visible(folder, shop, rows, *options, on="Redis and a broker")
     batches(folder, shop, rows)
     write("serving", rows)
 
