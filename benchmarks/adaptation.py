@@ -171,6 +171,8 @@ def after_a_drift(name: str, dataset: Dataset, events: Stream, steps: int) -> li
         row(f"{about}: NDCG@{K} on everything else, before", "", before["elsewhere"]),
         row(f"{about}: NDCG@{K} on everything else, at last", "", final["elsewhere"]),
         row(f"{about}: lost on everything else", "share", lost, bar=0.01),
+        row(f"{about}: NDCG@{K} on what is done then, before", "", (before["drifted"] + before["elsewhere"]) / 2),
+        row(f"{about}: NDCG@{K} on what is done then, at last", "", (final["drifted"] + final["elsewhere"]) / 2),
     ]
 
 
