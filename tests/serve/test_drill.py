@@ -16,7 +16,7 @@ from penchant.serve.drill import faults
 from penchant.serve.drill.drilled import drill
 from penchant.serve.drill.faults import FAULTS, Fault
 from penchant.serve.drill.programs import Program, free_port
-from penchant.serve.drill.scene import Scene, Setting
+from penchant.serve.drill.scene import Scene
 from penchant.serve.drill.visitors import Seen, Visitors
 from penchant.serve.events import LiveEvent
 from penchant.serve.stores import Write
@@ -28,17 +28,18 @@ KNOWN = {fault.name: fault for fault in FAULTS}
 
 def one_after_the_other(*names: str) -> Fault:
     """All of these as one fault: processes take longer to start than most faults last."""
-    setting = Setting(arguments=KNOWN["hang model"].setting.arguments, rules=KNOWN["clock"].setting.rules, altered=True, small_disk=True)
+    setting = replace(KNOWN["hang networks"].setting, rules=KNOWN["clock"].setting.rules, altered=True, small_disk=True)
     return Fault("several", "", lambda scene, random: {name: KNOWN[name].act(scene, random) for name in names}, setting=setting)
 
 
 @pytest.mark.parametrize(
     ("fault", "on_servers"),
     [
-        (one_after_the_other("kill server", "full disk", "hang model", "spoilt release", "clock"), False),
+        (one_after_the_other("kill server", "full disk", "spoilt release", "clock", "kill networks", "hang networks"), False),
+        (KNOWN["hang model"], False),
         (KNOWN["stop redis"], True),
     ],
-    ids=["on files", "on servers"],
+    ids=["on files", "a model", "on servers"],
 )
 def test_nothing_acknowledged_is_lost_or_counted_twice(
     fault: Fault, on_servers: bool, tiny_release_folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch

@@ -14,7 +14,7 @@ from redis import Redis
 
 from penchant.core.errors import InputError, StorageError, require
 from penchant.serve.backends import SERVED_NAME
-from penchant.serve.drill import offline, releases
+from penchant.serve.drill import networks, offline, releases
 from penchant.serve.drill.disk import full
 from penchant.serve.drill.scene import Scene, Setting, until
 from penchant.serve.drill.switches import CLOCK, DELAY, HANG
@@ -174,6 +174,10 @@ def _seasonal() -> str:
     return _SEASONAL.format(starts=starts, ends=ends)
 
 
+def _hang_networks(scene: Scene, random: np.random.Generator) -> Mapping[str, Any]:
+    return networks.hanging(scene, random, OUTAGE)
+
+
 _IMPATIENT = ("--deadline-ms", "500")
 FAULTS = (
     Fault("kill worker", "The worker is killed and started again.", _away("worker"), repeated=True),
@@ -182,6 +186,8 @@ FAULTS = (
     Fault("hang worker", "The worker hangs for a while.", _halt("worker")),
     Fault("stop worker", "Nobody follows the log for a minute.", _long_stop, setting=Setting(batch=50)),
     Fault("hang model", "A model begins and does not end.", _hang_model, setting=Setting(arguments=_IMPATIENT, altered=True)),
+    Fault("kill networks", "The process of the networks is killed.", networks.killed, repeated=True, setting=Setting(("--apart",))),
+    Fault("hang networks", "The process of the networks hangs for a while.", _hang_networks, setting=Setting(("--apart", *_IMPATIENT))),
     Fault("spoilt release", "A release that was spoilt is made live, and then one that is whole.", releases.spoilt, repeated=True),
     Fault("full disk", "The disk of log and state is full for a while.", _full_disk, setting=Setting(small_disk=True)),
     Fault("clock", "The clocks of server and worker jump.", _step_clock, setting=Setting(altered=True, keys=True, rules=_seasonal)),
