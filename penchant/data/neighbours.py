@@ -11,7 +11,7 @@ import numpy as np
 import torch
 
 from penchant.core.errors import require
-from penchant.data.batches import Batch, TrainingBatches
+from penchant.data.batches import Batch, TrainingBatches, by_length
 
 CELLS = 8_000_000  # similarities held at a time
 
@@ -73,13 +73,15 @@ class NeighbourBatch:
 
     Attributes:
         batch: B rows.
-        others: B * K rows, the K neighbours of row 0 first.
+        others: The B * K neighbours in parts of like length, so that little of them is padding.
+        places: int64[B * K], where the neighbours are among the rows of these parts: the K of row 0 first.
         portraits: float32[B, D] of the rows.
         other_portraits: float32[B, K, D] of the neighbours.
     """
 
     batch: Batch
-    others: Batch
+    others: tuple[Batch, ...]
+    places: torch.Tensor
     portraits: torch.Tensor
     other_portraits: torch.Tensor
 
@@ -89,7 +91,13 @@ class NeighbourBatch:
         return self.batch.num_targets
 
     def to(self, device: torch.device | str) -> NeighbourBatch:
-        return NeighbourBatch(self.batch.to(device), self.others.to(device), self.portraits.to(device), self.other_portraits.to(device))
+        return NeighbourBatch(
+            self.batch.to(device),
+            tuple(part.to(device) for part in self.others),
+            self.places.to(device),
+            self.portraits.to(device),
+            self.other_portraits.to(device),
+        )
 
 
 class NeighbourBatches:
@@ -112,9 +120,11 @@ class NeighbourBatches:
     def batch(self, rows: np.ndarray) -> NeighbourBatch:
         """The windows ``rows`` and their neighbours."""
         near = self.neighbours[rows]
+        parts = by_length(self.batches.windows.lengths[near.ravel()], self.batches.tokens)
         return NeighbourBatch(
             self.batches.batch(rows),
-            self.batches.batch(near.ravel()),
+            tuple(self.batches.batch(near.ravel()[part]) for part in parts),
+            torch.from_numpy(np.argsort(np.concatenate(parts))),
             self.portraits[torch.from_numpy(rows)],
             self.portraits[torch.from_numpy(near)],
         )

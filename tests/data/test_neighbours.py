@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -47,11 +48,15 @@ def test_a_portrait_is_the_mean_of_the_inputs() -> None:
 
 
 def test_rows_stay_with_their_neighbours() -> None:
-    plain = TrainingBatches(Histories.of([[n, n + 1, n + 2] for n in range(1, 7)], users=np.arange(1, 7)), max_len=5, tokens=50)
+    rows = [list(range(n, 2 * n + 1)) for n in (2, 4, 1, 3, 4, 2)]
+    plain = TrainingBatches(Histories.of(rows, users=np.arange(1, 7)), max_len=5, tokens=8)
     described = np.arange(12, dtype=np.float32).reshape(6, 2)
     near = np.array([[1, 2], [2, 3], [3, 4], [4, 5], [5, 0], [0, 1]])
     found = NeighbourBatches(plain, near, described).batch(np.array([4, 1]))
-    assert found.batch.users.tolist() == [5, 2] and found.others.users.tolist() == [6, 1, 3, 4]
+    assert found.batch.users.tolist() == [5, 2]
+    assert torch.cat([part.users for part in found.others])[found.places].tolist() == [6, 1, 3, 4]
+    assert [part.items.shape[1] for part in found.others] == [4, 3]
+    assert [len(part) for part in found.others] == [2, 2], "of like length, and of at most eight steps"
     assert found.portraits.tolist() == described[[4, 1]].tolist()
     assert found.other_portraits.tolist() == described[[[5, 0], [2, 3]]].tolist()
-    assert found.num_targets == 6
+    assert found.num_targets == 10

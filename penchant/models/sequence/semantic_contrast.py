@@ -59,7 +59,7 @@ class SemanticContrast(nn.Module):
         ranking, users = self.network.loss(batch.batch), known_users(batch.batch)
         rows, near = len(batch.portraits), batch.other_portraits.shape[1]
         own = summary(self.network, batch.batch)
-        others = summary(self.network, batch.others).view(rows, near, -1)
+        others = torch.cat([summary(self.network, part) for part in batch.others])[batch.places].view(rows, near, -1)
         positive = (self.shares(batch.portraits, batch.other_portraits)[..., None] * others).sum(dim=1)
         user = info_nce(own, positive, temperature=self.temperature, cosine=False, masked=repeats(users, users))
         first, second = (summary(self.network, self.views(batch.batch)) for _ in range(2))
