@@ -4,10 +4,14 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
+
+import polars as pl
 
 from penchant.core.assets import fetch
 from penchant.core.errors import DataError, InputError
+from penchant.data.schema import ACTION_CODE, OTHER_ACTION
 from penchant.data.sources.complete_journey import from_complete_journey
 from penchant.data.sources.loaded import Loaded
 from penchant.data.sources.movielens import from_movielens, is_movielens
@@ -23,6 +27,17 @@ def _fetched_movielens(settings: ValidationSettings | None) -> Loaded:
     return from_movielens(fetch("ml-100k"), "ml-100k", settings=settings)
 
 
+def _liked(settings: ValidationSettings | None) -> Loaded:
+    """MovieLens 100K with what ratings mean as actions: ``like`` from 4 on, ``dislike`` up to 2."""
+    found = load("ml-100k", settings=settings)
+    meant = (
+        pl.when(pl.col("value") >= 4).then(pl.lit("like")).when(pl.col("value") <= 2).then(pl.lit("dislike")).otherwise(pl.lit("rating"))
+    )
+    events = found.dataset.events.with_columns(event=meant)
+    actions = pl.col("event").replace_strict(ACTION_CODE, default=OTHER_ACTION, return_dtype=pl.Int8)
+    return replace(found, dataset=replace(found.dataset, name="ml-100k-liked", events=events.with_columns(action=actions)))
+
+
 def _fetched_journey(settings: ValidationSettings | None) -> Loaded:
     return from_complete_journey(fetch("complete-journey"), settings=settings)
 
@@ -30,6 +45,7 @@ def _fetched_journey(settings: ValidationSettings | None) -> Loaded:
 #: Data sets that are downloaded when they are first asked for.
 FETCHED: dict[str, Callable[[ValidationSettings | None], Loaded]] = {
     "ml-100k": _fetched_movielens,
+    "ml-100k-liked": _liked,
     "complete-journey": _fetched_journey,
 }
 
@@ -39,7 +55,7 @@ def load(name_or_path: str | Path, *, settings: ValidationSettings | None = None
 
     1. A path: a folder with ``events`` (and ``items``) tables, or an unpacked MovieLens or Complete Journey folder.
     2. A folder of that name below ``PENCHANT_DATA``.
-    3. A data set that can be downloaded: ``ml-100k``, ``complete-journey``.
+    3. A data set that can be downloaded: ``ml-100k``, ``ml-100k-liked`` (the same, with likes and dislikes), ``complete-journey``.
 
     Raises:
         InputError: There is no such path and no such name; the message lists the names.

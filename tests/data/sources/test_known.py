@@ -8,6 +8,7 @@ import polars as pl
 import pytest
 
 from penchant.core.errors import DataError, InputError
+from penchant.data.schema import ACTIONS
 from penchant.data.sources import known, known_names, load
 
 
@@ -36,8 +37,8 @@ def test_path_then_name(data: Path, tmp_path: Path) -> None:
 
 
 def test_names(data: Path) -> None:
-    assert known_names() == ["complete-journey", "ml-100k", "shop"]
-    with pytest.raises(InputError, match=r"data='shoop'.*one of: complete-journey, ml-100k, shop"):
+    assert known_names() == ["complete-journey", "ml-100k", "ml-100k-liked", "shop"]
+    with pytest.raises(InputError, match=r"data='shoop'.*one of: complete-journey, ml-100k, ml-100k-liked, shop"):
         load("shoop")
     for strange in ("not-a-set", "../data", ""):
         with pytest.raises((InputError, DataError)):
@@ -69,3 +70,12 @@ def test_raw_movielens_folder_and_single_files(tmp_path: Path) -> None:
     assert load(tmp_path).dataset.catalog.titles() == ["Toy Story"]
     with pytest.raises(DataError, match="use from_csv"):
         load(tmp_path / "ratings.csv")
+
+
+def test_likes_and_dislikes_are_what_ratings_mean(data: Path) -> None:
+    rated = pl.DataFrame({"user_id": ["a"] * 5, "item_id": list("vwxyz"), "value": [1.0, 2.0, 3.0, 4.0, 5.0], "event": ["rating"] * 5})
+    rated.write_csv(data / "ml-100k" / "events.csv")
+    dataset = load("ml-100k-liked").dataset
+    assert dataset.name == "ml-100k-liked"
+    assert [ACTIONS[code] for code in dataset.histories.actions] == ["dislike", "dislike", "rating", "like", "like"]
+    assert load("ml-100k").dataset.events["event"].unique().to_list() == ["rating"]

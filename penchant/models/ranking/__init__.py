@@ -1,0 +1,1 @@
+"""Rankers: what puts the candidates of a generator in order."""
