@@ -33,11 +33,12 @@ FAMILIES = {
 def write_atlas(records: Mapping[str, dict[str, Any]], folder: Path) -> int:
     """Write ``index.md``, a page a recipe and the figures; returns the number of pages.
 
+    What somebody wrote into ``remarks/RECIPE.md`` stands at the end of that recipe's page: why a claim did not hold, for example.
     Pages and figures of recipes that are gone are removed.
     """
     pages = {"index.md": index(records)}
     drawn = {name: figures.drawn(record) for name, record in records.items() if name in claims()}
-    pages |= {f"{name}.md": page(recipe, records, drawn) for name, recipe in recipes().items()}
+    pages |= {f"{name}.md": page(recipe, records, drawn) + _remarks(folder, name) for name, recipe in recipes().items()}
     made = {figure.name: figure.content for shown in drawn.values() for figure in shown}
     with writing(folder):
         (folder / "figures").mkdir(parents=True, exist_ok=True)
@@ -49,6 +50,11 @@ def write_atlas(records: Mapping[str, dict[str, Any]], folder: Path) -> int:
         for name, content in made.items():
             (folder / "figures" / name).write_bytes(content)
     return len(pages)
+
+
+def _remarks(folder: Path, name: str) -> str:
+    path = folder / "remarks" / f"{name}.md"
+    return f"\n## Remarks\n\n{path.read_text(encoding='utf-8').strip()}\n" if path.exists() else ""
 
 
 def index(records: Mapping[str, dict[str, Any]]) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import shutil
 from pathlib import Path
 from typing import Any
 
@@ -159,8 +160,19 @@ def test_figures_say_in_words_what_they_show(record: dict[str, Any], claim: Clai
     assert curves(record) is None
 
 
+def test_remarks_stand_at_the_end_of_their_page(record: dict[str, Any], claim: Claim, tmp_path: Path) -> None:
+    (tmp_path / "remarks").mkdir()
+    (tmp_path / "remarks" / "ease.md").write_text("It has no seeds.\n")
+    for _ in range(2):
+        atlas.write_atlas({claim.name: record}, tmp_path)
+    assert (tmp_path / "ease.md").read_text().endswith("\n\n## Remarks\n\nIt has no seeds.\n")
+    assert "Remarks" not in (tmp_path / "elsa.md").read_text()
+
+
 def test_the_committed_pages_are_those_of_the_committed_records(tmp_path: Path) -> None:
     root = Path(atlas.__file__).parents[2] / "docs" / "atlas"
+    if (root / "remarks").exists():
+        shutil.copytree(root / "remarks", tmp_path / "remarks")
     atlas.write_atlas(records.read_all(root / "records"), tmp_path)
     for made in tmp_path.glob("*.md"):
         assert (root / made.name).read_text() == made.read_text(), f"{made.name}: run penchant atlas"
