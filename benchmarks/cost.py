@@ -141,12 +141,12 @@ class Nearest:
         return open_items(self.index.search(queries, min(2 * k, self.num_items)), k, exclude, lambda row: self.index.search(queries, k))
 
 
-class Silent:
-    """Gives no reasons."""
+class Even:
+    """Finds every item as probable, whatever the history."""
 
     def chances(self, histories: Histories, items: np.ndarray, seconds: float | None = None) -> np.ndarray:
-        """Nobody asks."""
-        raise NotImplementedError
+        """See ``Explainer``."""
+        return np.full((len(histories), len(items)), 1 / len(items), np.float32)
 
 
 def of_items(items: int) -> dict[str, float]:
@@ -171,7 +171,7 @@ def of_items(items: int) -> dict[str, float]:
         rungs=[Rung("stored", {"stored": 2.0, "item-knn": 1.0, "popularity": 0.3})],
         newcomers={"popularity": 1.0},
         last="popularity",
-        explainer=Silent(),
+        explainer=Even(),
         goods=Goods(catalog, events=counts.astype(np.int64)),
     )
     histories = [Histories.of([random.integers(1, items + 1, size=EVENTS)]) for _ in range(LISTS + 20)]

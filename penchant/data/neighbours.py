@@ -91,6 +91,7 @@ class NeighbourBatch:
         return self.batch.num_targets
 
     def to(self, device: torch.device | str) -> NeighbourBatch:
+        """The same on a device."""
         return NeighbourBatch(
             self.batch.to(device),
             tuple(part.to(device) for part in self.others),
