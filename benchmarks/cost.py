@@ -146,7 +146,7 @@ class Even:
 
     def chances(self, histories: Histories, items: np.ndarray, seconds: float | None = None) -> np.ndarray:
         """See ``Explainer``."""
-        return np.full((len(histories), len(items)), 1 / len(items), np.float32)
+        return np.full((len(histories), len(items)), -np.log(len(items)), np.float32)
 
 
 def of_items(items: int) -> dict[str, float]:
