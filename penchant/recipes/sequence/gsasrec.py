@@ -11,10 +11,9 @@ from optuna.distributions import FloatDistribution
 
 from penchant.claims.claim import Arm, Budget, Claim, Paper
 from penchant.claims.lab import Lab
-from penchant.models.sequence.sasrec import SASRec, SASRecSettings
-from penchant.objectives.binary import BinaryCrossEntropy
-from penchant.objectives.next_item import OWN_NEGATIVES
-from penchant.train.settings import TrainSettings
+from penchant.models.sequence.sasrec import SASRec
+from penchant.objectives.next_item import NextItemLoss
+from penchant.recipes.sequence import sasrec
 
 PAPER = Paper(
     "gSASRec",
@@ -55,10 +54,20 @@ def build(
         epochs: Passes over the data, at most.
         tokens: Padded steps a batch.
     """
-    loss = BinaryCrossEntropy(lab.num_items, negatives=negatives, calibration=calibration, shared=negatives > OWN_NEGATIVES)
-    settings = SASRecSettings(width=width, layers=layers, heads=heads, dropout=dropout, max_len=max_len)
-    training = TrainSettings(max_len=max_len, tokens=tokens, learning_rate=learning_rate, epochs=epochs, patience=5, validate_every=2)
-    return lab.fit(SASRec(lab.num_items, settings, objective=loss), training)
+    return sasrec.build(
+        lab,
+        objective=NextItemLoss.GBCE,
+        negatives=negatives,
+        calibration=calibration,
+        width=width,
+        layers=layers,
+        heads=heads,
+        dropout=dropout,
+        max_len=max_len,
+        learning_rate=learning_rate,
+        epochs=epochs,
+        tokens=tokens,
+    )
 
 
 CLAIMS = [
