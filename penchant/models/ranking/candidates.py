@@ -66,12 +66,12 @@ class RankingBatches:
             random = generator(seed, model.num_items)
             items = torch.from_numpy(random.integers(1, model.num_items + 1, (len(events), count)))
             items[:, 0] = targets
+            self.items, self.scores = items, scores_of([model, *others], before, items)
         else:
-            items = torch.from_numpy(model.recommend(before, count, exclude=before).items.astype(np.int64))
-        self.states, self.items = model.states(before), items
-        self.scores = scores_of([model, *others], before, items)
+            self.items, self.scores = named(model, others, before, count, before)
+        self.states = model.states(before)
         taken = torch.from_numpy(np.stack([_counts(histories.actions[events], head) for head in heads], axis=1))
-        self.labels = ((items == targets[:, None])[..., None] & taken[:, None]).float()
+        self.labels = ((self.items == targets[:, None])[..., None] & taken[:, None]).float()
         self.size, self.seed = size, seed
 
     def plan(self, epoch: int) -> list[np.ndarray]:
@@ -85,14 +85,23 @@ class RankingBatches:
         return RankingBatch(self.states[at], self.items[at], self.scores[at], self.labels[at])
 
 
+def named(
+    model: SequenceRetriever[Any], others: Sequence[Scorer], histories: Histories, k: int, exclude: Histories | None
+) -> tuple[torch.Tensor, torch.Tensor]:
+    """int64[B, k], the generator's candidates (0 is none), and float32[B, k, S], what every scorer gives to them."""
+    found = model.recommend(histories, k, exclude=exclude)
+    items = torch.from_numpy(found.items.astype(np.int64))
+    own = torch.from_numpy(found.scores).masked_fill(items == 0, 0.0)
+    return items, torch.cat([own[..., None], scores_of(others, histories, items)], dim=-1)
+
+
 @torch.no_grad()
 def scores_of(scorers: Sequence[Scorer], histories: Histories, items: torch.Tensor) -> torch.Tensor:
     """float32[B, C, S]: what each scorer gives to candidates int64[B, C]; 0 where there is none."""
     found = torch.zeros(*items.shape, len(scorers))
-    for rows in blocks_of(len(histories), scorers[0].num_items):
-        part = histories.take(np.arange(rows.start, rows.stop))
-        for place, one in enumerate(scorers):
-            found[rows, :, place] = one.score(part).gather(1, items[rows])
+    for place, one in enumerate(scorers):
+        for rows in blocks_of(len(histories), one.num_items):
+            found[rows, :, place] = one.score(histories.take(np.arange(rows.start, rows.stop))).gather(1, items[rows])
     return found.masked_fill((items == 0)[..., None], 0.0).nan_to_num(neginf=0.0)
 
 

@@ -9,7 +9,6 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, Self
 
-import numpy as np
 import torch
 
 from penchant.contracts import Scorer, TopK
@@ -17,7 +16,7 @@ from penchant.core.artifacts import read_artifact, write_artifact
 from penchant.core.errors import require
 from penchant.data.histories import Histories
 from penchant.models.blend import model_class
-from penchant.models.ranking.candidates import scores_of
+from penchant.models.ranking.candidates import named
 from penchant.models.ranking.multi_task import MultiTaskRanker, MultiTaskSettings
 from penchant.models.sequence.retriever import SequenceRetriever
 from penchant.ranking import check_request
@@ -61,9 +60,8 @@ class Ranked:
     def recommend(self, histories: Histories, k: int, *, exclude: Histories | None = None) -> TopK:
         """The k best of the candidates; scores are the weighted sums, equal ones in the generator's order."""
         check_request(histories, k, self.num_items, exclude)
-        found = self.model.recommend(histories, min(max(self.candidates, k), self.num_items), exclude=exclude)
-        items = torch.from_numpy(found.items.astype(np.int64))
-        given, states = scores_of([self.model, *self.others], histories, items), self.model.states(histories)
+        items, given = named(self.model, self.others, histories, min(max(self.candidates, k), self.num_items), exclude)
+        states = self.model.states(histories)
         scores = torch.full(items.shape, -torch.inf)
         for start in range(0, len(items), _ROWS):
             part = slice(start, start + _ROWS)

@@ -24,7 +24,12 @@ from penchant.models.retrieval.linear import item_knn
 from penchant.models.sequence.sasrec import SASRec, SASRecSettings
 from penchant.train.settings import TrainSettings
 
-PAPER = Paper("Modern Ranking Platform", "Towards a Modern Ranking Platform for E-commerce", "Zalando, 2024", "arXiv:2409.02856")
+PAPER = Paper(
+    "Modern Ranking Platform",
+    "Building a Scalable, Effective, and Steerable Search and Ranking Platform",
+    "Zalando, 2024",
+    "arXiv:2409.02856",
+)
 TINY = {
     "width": 32,
     "layers": 1,
