@@ -123,15 +123,10 @@ class ByVector:
         lists.items[rows], lists.scores[rows] = found.items, found.scores
         return lists
 
-    def saw(self, pairs: Sequence[tuple[str, str]]) -> None:
-        """(item id, user id) of what was just done: vectors of head items follow it, and the change to users' vectors.
-
-        Raises:
-            StorageError: The store does not do what is asked.
-        """
-        for told in (self.adapter, self.heads):
-            if told is not None:
-                told.saw(pairs)
+    @property
+    def listeners(self) -> list[Callable[[Sequence[tuple[str, str]]], object]]:
+        """Who wants (item id, user id) of what was just done: the change to users' vectors, and the vectors of head items."""
+        return [one.saw for one in (self.adapter, self.heads) if one is not None]
 
     def vector(self, code: int, read: Read | None) -> np.ndarray | None:
         """float32[V] of a user by number and by what is stored; None where nothing is known."""

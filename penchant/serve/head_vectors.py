@@ -9,7 +9,6 @@ Letters: H items, V width.
 from __future__ import annotations
 
 import logging
-import threading
 import time
 from collections import deque
 from collections.abc import Callable, Sequence
@@ -20,6 +19,7 @@ import numpy as np
 from penchant.core.errors import ArtifactError
 from penchant.data.vocabulary import Vocabulary
 from penchant.items.live_vectors import LiveVectorSettings, from_bytes, moved, near, to_bytes
+from penchant.serve.lately import Every, Lately
 from penchant.serve.stores import StateStore, Stored, Write
 from penchant.serve.tiers import Tiers
 from penchant.serve.user_vectors import UserVectors
@@ -71,12 +71,11 @@ class HeadVectors:
         clock: Callable[[], float] = time.time,
     ) -> None:
         self.store, self.users, self.items, self.released, self.tiers = store, users, items, released, tiers
-        self.settings, self._clock = settings or LiveVectorSettings(), clock
+        self.settings = settings or LiveVectorSettings()
         self._key = f"heads:{users.model}"
         self._seen: deque[tuple[str, str]] = deque(maxlen=_MOST)
-        self._stepped = self._read = -_PERIOD
-        self._lock = threading.Lock()
-        self._live = self._of(np.zeros(0, np.int64), np.zeros((0, released.shape[1]), np.float32))
+        self._pace = Every(_PERIOD, clock)
+        self._live = Lately(self._load, self._of(np.zeros(0, np.int64), np.zeros((0, released.shape[1]), np.float32)), _PERIOD, clock)
 
     def saw(self, pairs: Sequence[tuple[str, str]]) -> None:
         """(item id, user id) of what was just done, not of what was taken back; the vectors move once a second.
@@ -85,9 +84,7 @@ class HeadVectors:
             StorageError: The store does not do what is asked.
         """
         self._seen.extend(pairs)
-        now = self._clock()
-        if self._seen and not 0 <= now - self._stepped < _PERIOD:
-            self._stepped = now
+        if self._seen and self._pace.due():
             self.step()
 
     def step(self) -> int:
@@ -125,11 +122,7 @@ class HeadVectors:
         Raises:
             StorageError: The store cannot be read.
         """
-        now = self._clock()
-        with self._lock:
-            if not 0 <= now - self._read < _PERIOD:
-                self._live, self._read = self._load(), now
-            return self._live
+        return self._live.now()
 
     def drift(self, code: int) -> float | None:
         """How far an item is from its released vector, of that one's length; None where it has no vector of its own.

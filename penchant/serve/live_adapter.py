@@ -9,9 +9,7 @@ Letters: B users, V width.
 from __future__ import annotations
 
 import logging
-import threading
 import time
-from collections import deque
 from collections.abc import Callable, Sequence
 
 import numpy as np
@@ -19,12 +17,13 @@ import numpy as np
 from penchant.core.errors import ArtifactError
 from penchant.data.vocabulary import Vocabulary
 from penchant.models.user_adapter import AdapterSettings, UserAdapter
+from penchant.serve.lately import Every, Lately
 from penchant.serve.stores import StateStore, Stored, Write
 from penchant.serve.user_vectors import UserVectors
 from penchant.users.decay import DAY
 
 _PERIOD = 1.0  # seconds between two steps, and that what was read is used for
-_MOST = 2_000  # events of a step; older ones that wait are dropped
+_MOST = 2_000  # events of a step; those that come then are not learnt from
 _KEPT_SECONDS = 7 * DAY
 _log = logging.getLogger("penchant.serve")
 
@@ -52,13 +51,12 @@ class LiveAdapter:
         clock: Callable[[], float] = time.time,
     ) -> None:
         self.store, self.users, self.items, self.released = store, users, items, released
-        self.settings, self._clock = settings or AdapterSettings(), clock
+        self.settings = settings or AdapterSettings()
         self._key = f"adapter:{users.model}"
-        self._seen: deque[tuple[np.ndarray, int]] = deque(maxlen=_MOST)
-        self._stepped = self._read = -_PERIOD
-        self._lock = threading.Lock()
+        self._seen: list[tuple[np.ndarray, int]] = []
+        self._pace = Every(_PERIOD, clock)
         self._adapter, self._written = UserAdapter(released, self.settings), b""
-        self._current: UserAdapter | None = None
+        self._current = Lately(self._load, None, _PERIOD, clock)
 
     def saw(self, pairs: Sequence[tuple[str, str]]) -> None:
         """(item id, user id) of what was just done; it is learnt from once a second.
@@ -68,17 +66,14 @@ class LiveAdapter:
         Raises:
             StorageError: The store does not do what is asked.
         """
-        if not pairs:
-            return
-        items, users = zip(*pairs, strict=True)
-        known = [(int(code), user) for code, user in zip(self.items.encode(items), users, strict=True) if code]
-        people = list(dict.fromkeys(user for _, user in known))
+        seen = pairs[: _MOST - len(self._seen)]  # whoever reads a long log is not held up by looking for what is too much anyway
+        codes = self.items.encode([item for item, _ in seen])
+        known = [(user, int(code)) for (_, user), code in zip(seen, codes, strict=True) if code]
+        people = list(dict.fromkeys(user for user, _ in known))
         read = zip(people, self.users.look(people), strict=True)
         before = {user: one.vector.values for user, one in read if one is not None and not one.fresh}
-        self._seen.extend((before[user], code) for code, user in known if user in before)
-        now = self._clock()
-        if self._seen and not 0 <= now - self._stepped < _PERIOD:
-            self._stepped = now
+        self._seen += [(before[user], code) for user, code in known if user in before]
+        if self._seen and self._pace.due():
             self.step()
 
     def step(self) -> int:
@@ -114,17 +109,16 @@ class LiveAdapter:
         Raises:
             StorageError: The store cannot be read.
         """
-        now = self._clock()
-        with self._lock:
-            if not 0 <= now - self._read < _PERIOD:
-                (found,) = self.store.get([self._key])
-                self._current, self._read = self._opened(found), now
-            return self._current
+        return self._current.now()
 
     @property
     def gain(self) -> float:
         """What the adapter that was last read adds to the log-likelihood of the newest events; 0 where there is none."""
-        return 0.0 if self._current is None else self._current.gain
+        return 0.0 if self._current.last is None else self._current.last.gain
+
+    def _load(self) -> UserAdapter | None:
+        (found,) = self.store.get([self._key])
+        return self._opened(found)
 
     def _opened(self, found: Stored | None) -> UserAdapter | None:
         try:

@@ -260,7 +260,7 @@ class Service:
         service.recommender.recommend(history=one, k=1, steering=Steering(tastes=(taste,)))
         service.search.search("a", 1)
         if by_vector is not None and backend.near_line is not None:
-            backend.near_line.listeners.append(by_vector.saw)
+            backend.near_line.listeners += by_vector.listeners
             backend.near_line.know(catalog)
         backend.metrics.dear.set_function(lambda: budget.share)
         adapter = None if by_vector is None else by_vector.adapter
@@ -287,7 +287,8 @@ class Service:
         """End its threads, once no request uses it any more."""
         self.calls.close()
         if self.by_vector is not None and self.near_line is not None:
-            self.near_line.listeners = [told for told in self.near_line.listeners if told != self.by_vector.saw]
+            gone = self.by_vector.listeners
+            self.near_line.listeners = [told for told in self.near_line.listeners if told not in gone]
             self.by_vector.vectors.close()
         if self.apart is not None:  # after those who ask it
             self.apart.close()

@@ -10,6 +10,7 @@ from prometheus_client import CollectorRegistry, Gauge
 
 from penchant.items.live_tiers import LiveTiers, TierSettings
 from penchant.serve.counters import trending
+from penchant.serve.lately import Every, Lately
 from penchant.serve.stores import StateStore, Stored, Write
 
 KEY = "tiers"
@@ -28,7 +29,8 @@ class Tiers:
 
     def __init__(self, store: StateStore, settings: TierSettings | None = None, *, clock: Callable[[], float] = time.time) -> None:
         self.store, self.settings, self._clock = store, settings or TierSettings(), clock
-        self._tiers, self._read, self._decided = LiveTiers(), -_PERIOD, -_PERIOD
+        self._decided = Every(_PERIOD, clock)
+        self._tiers = Lately(self._load, LiveTiers(), _PERIOD, clock)
 
     def step(self) -> bool:
         """Decide, if the last time was some seconds ago; whether something changed.
@@ -36,16 +38,15 @@ class Tiers:
         Raises:
             StorageError: The store does not do what is asked.
         """
-        now = self._clock()
-        if 0 <= now - self._decided < _PERIOD:
+        if not self._decided.due():
             return False
-        self._decided = now
+        now = self._clock()
         (found,) = self.store.get([KEY])
         before = _tiers(found)
         after = before.after(dict(trending(self.store, int(now), limit=10 * self.settings.most)), now, self.settings)
         if after == before or not self.store.put({KEY: Write(after.to_bytes(), 0 if found is None else found.version)}):
             return False
-        self._tiers, self._read = after, now
+        self._tiers.put(after)
         return after.flips != before.flips
 
     def current(self) -> LiveTiers:
@@ -54,18 +55,18 @@ class Tiers:
         Raises:
             StorageError: The store cannot be read.
         """
-        now = self._clock()
-        if not 0 <= now - self._read < _PERIOD:
-            (found,) = self.store.get([KEY])
-            self._tiers, self._read = _tiers(found), now
-        return self._tiers
+        return self._tiers.now()
 
     def observe(self, registry: CollectorRegistry) -> None:
         """Tell Prometheus."""
         heads = Gauge("penchant_head_items", "Items that are head at present.", registry=registry)
-        heads.set_function(lambda: len(self._tiers.heads))
+        heads.set_function(lambda: len(self._tiers.last.heads))
         flips = Gauge("penchant_tier_flips", "Promotions and demotions ever made, as the store has counted them.", registry=registry)
-        flips.set_function(lambda: self._tiers.flips)
+        flips.set_function(lambda: self._tiers.last.flips)
+
+    def _load(self) -> LiveTiers:
+        (found,) = self.store.get([KEY])
+        return _tiers(found)
 
 
 def _tiers(found: Stored | None) -> LiveTiers:

@@ -13,6 +13,7 @@ from starlette.testclient import TestClient
 from penchant.data.histories import Histories
 from penchant.models.user_adapter import AdapterSettings, UserAdapter
 from penchant.pipeline.release import STORED, Release
+from penchant.serve import live_adapter
 from penchant.serve.app import create_app
 from penchant.serve.by_vector import ByVector
 from penchant.serve.events import LiveEvent
@@ -104,6 +105,16 @@ def test_who_has_no_vector_of_before_teaches_nothing(shop: Shop) -> None:
     assert shop.adapter.current() is None
     vectors = np.ones((2, 3), np.float32)
     assert shop.adapter.adapted(vectors) is vectors
+
+
+def test_no_more_wait_than_are_learnt_from_in_a_step(shop: Shop, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(live_adapter, "_MOST", 25)
+    shop.refresh()
+    shop.happens("i7", *USERS)
+    shop.adapter.saw(shop.pairs)  # the first step: with what is there
+    for _ in range(3):
+        shop.adapter.saw(shop.pairs)
+    assert shop.adapter.step() == 25
 
 
 def test_two_who_learn_go_on_from_each_other(shop: Shop) -> None:
