@@ -4,8 +4,9 @@ MovieLens 100K, one clock for all: SASRec learns from the first 80 % of the even
 followed through what they do afterwards, up to 20 events each. Before each event the offline layer is the mean of the vectors
 of the user's items of before the cut, and the near-line layer the network's state, in two situations: after what was done since
 the cut alone, and after everything but the newest event, as a stored vector is that has not been made anew. What counts is the
-rank of the event's item among all that the user has not had; a user counts once. The trust in a mean of vectors is chosen on
-every other user, and what is reported are the others. The state after the whole history is what a fresh vector gives.
+rank of the event's item among all that the user has not had; a user counts once. For every other user it says which trust in a
+mean of vectors is best, and for the others what comes of the trust in use, which lies between what is best in either situation.
+The state after the whole history is what a fresh vector gives.
 
 Run: python -m benchmarks.layers [--quick]
 """

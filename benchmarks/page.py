@@ -72,8 +72,8 @@ INTRODUCTIONS = {
     "layers": (
         "MovieLens 100K, one clock for all: users who come back after the cut are followed through up to 20 events. The offline layer is "
         "the mean of the vectors of what they had before the cut, the near-line layer the network's state after what was done since, or "
-        "after everything but the newest event. How much a mean is trusted beside a state was chosen on every other user; reported are "
-        "the others, each counting once, so intervals are wide."
+        "after everything but the newest event. The trust in a mean beside a state lies between what is best for other users in either "
+        "situation; reported are the users of no choice, each counting once, so intervals are wide."
     ),
     "cost": (
         "All made up, each size in a fresh process on one core. Users have 20 events and a vector of 128 numbers; a worker then follows "
@@ -83,7 +83,8 @@ INTRODUCTIONS = {
     ),
     "adaptation": (
         "Ratings in order of time; SASRec learns from the first 70% and stays as it is, while a change of rank 8 to all users' vectors "
-        "learns from each later event after its item was ranked. Settings were chosen on MovieLens 100K alone. In the control it learns "
+        "learns from each later event after its item was ranked. Settings were tried on this stream of MovieLens 100K, so what it gives "
+        "there is no test. In the control it learns "
         "from other users' vectors, which leaves it what is popular. Below: a drift that was put into the stream; events kept apart tell "
         "how lists do on what became frequent and on everything else."
     ),

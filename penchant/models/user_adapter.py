@@ -5,7 +5,8 @@
 
 A and B are a low-rank change (Hu et al., "LoRA", ICLR 2022) with B = 0 at first; b is what everybody is drawn to at the moment.
 Before it learns from a batch, the adapter is judged by it: it serves only while, over the newest events, what it says of them is
-likelier than what the released vectors say. So it can be wrong, but not for long.
+likelier than what the released vectors say. Likelihood is not rank: what everybody turns to can make events likelier and lists worse,
+as in the control of ``benchmarks.adaptation``, and this does not see that.
 
 Letters: B users of a batch, N items, V width, R rank, M sampled items.
 """

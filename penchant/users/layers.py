@@ -22,7 +22,8 @@ from pydantic import Field
 from penchant.core.settings import Settings
 from penchant.users.decay import DAY
 
-MEAN = 0.25  # trust in a mean of items' vectors beside a network's state, chosen by ``benchmarks.layers`` on users it does not report
+#: Trust in a mean of items' vectors beside a network's state: between what is best in the two situations of ``benchmarks.layers``.
+MEAN = 0.25
 
 
 class LayerSettings(Settings):
