@@ -24,11 +24,11 @@ import faiss
 import numpy as np
 import polars as pl
 import torch
+from redis import Redis
 from scipy import sparse
 
 from benchmarks.harness import alone, answer, row, write
 from penchant.contracts import TopK
-from penchant.core.errors import InputError
 from penchant.core.machine import peak_memory_mb
 from penchant.core.progress import quiet
 from penchant.data.catalog import Catalog
@@ -58,19 +58,16 @@ STORES = ("files", "Redis")
 
 
 @contextmanager
-def opened(name: str, folder: Path) -> Iterator[StateStore]:
-    """An empty store of a kind."""
+def opened(name: str, folder: Path) -> Iterator[tuple[StateStore, Callable[[], float]]]:
+    """An empty store of a kind, and what tells the bytes that it takes."""
     if name == "files":
         with closing(SqliteStateStore(folder / "state.sqlite")) as store:
-            yield store
+            yield store, lambda: float(sum(path.stat().st_size for path in folder.glob("state.sqlite*")))
         return
-    program = programs.redis(folder, programs.free_port())
-    program.start()
-    try:
-        with closing(RedisStateStore(f"redis://127.0.0.1:{program.port}", wait_seconds=30.0)) as store:
-            yield store
-    finally:
-        program.kill()
+    with programs.redis(folder, programs.free_port()) as program:
+        url = f"redis://127.0.0.1:{program.port}"
+        with closing(RedisStateStore(url, wait_seconds=30.0)) as store, closing(Redis.from_url(url)) as beside:
+            yield store, lambda: float(beside.info("memory")["used_memory"])
 
 
 def fill(store: StateStore, users: int) -> None:
@@ -92,10 +89,10 @@ def fill(store: StateStore, users: int) -> None:
 
 def of_users(name: str, users: int) -> dict[str, float]:
     """What is measured with so many users."""
-    with tempfile.TemporaryDirectory() as place, opened(name, Path(place)) as store:
-        before = _taken(store, Path(place))
+    with tempfile.TemporaryDirectory() as place, opened(name, Path(place)) as (store, bytes_taken):
+        before = bytes_taken()
         fill(store, users)
-        taken = _taken(store, Path(place)) - before
+        taken = bytes_taken() - before
         random = np.random.default_rng(1)
 
         def read() -> None:
@@ -119,12 +116,6 @@ def of_users(name: str, users: int) -> dict[str, float]:
                 pass
             pace = FOLLOWED / (time.perf_counter() - began)
     return {"median": float(np.median(spent)), "p99": float(np.quantile(spent, 0.99)), "bytes": taken / users, "pace": pace}
-
-
-def _taken(store: StateStore, folder: Path) -> float:
-    if isinstance(store, RedisStateStore):
-        return float(store._client.info("memory")["used_memory"])
-    return float(sum(path.stat().st_size for path in folder.glob("state.sqlite*")))
 
 
 class Nearest:
@@ -197,10 +188,7 @@ def main() -> None:
     rows: list[dict[str, Any]] = []
     for name in STORES:
         for users in USERS:
-            try:
-                found = alone("benchmarks.cost", "users", name, str(users))
-            except InputError as missing:
-                raise SystemExit(str(missing)) from missing
+            found = alone("benchmarks.cost", "users", name, str(users))
             about = f"{users:,} users, {name}"
             rows.append(row(f"{about}: state and vector of one read, median", "ms", found["median"]))
             rows.append(row(f"{about}: state and vector of one read, 99 of 100", "ms", found["p99"], bar=3.0))

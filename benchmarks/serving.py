@@ -132,14 +132,8 @@ def latency(release: Path, shop: Shop, rows: list[dict[str, Any]], *options: str
 @contextmanager
 def servers(folder: Path) -> Iterator[tuple[str, ...]]:
     """Options that put state and log on a Redis and a broker of their own."""
-    redis, broker = programs.redis(folder, programs.free_port()), programs.broker(programs.free_port())
-    try:
-        redis.start()
-        broker.start()
+    with programs.redis(folder, programs.free_port()) as redis, programs.broker(programs.free_port()) as broker:
         yield "--redis", f"redis://127.0.0.1:{redis.port}", "--kafka", f"127.0.0.1:{broker.port}"
-    finally:
-        redis.kill()
-        broker.kill()
 
 
 def visible(release: Path, shop: Shop, rows: list[dict[str, Any]], *options: str, on: str) -> None:

@@ -44,11 +44,8 @@ def running(make: Callable[[], Program]) -> Iterator[Program]:
         program = make()
     except InputError as missing:
         pytest.skip(str(missing))
-    program.start()
-    try:
+    with program:
         yield program
-    finally:
-        program.kill()
 
 
 @contextmanager

@@ -12,6 +12,7 @@ import sys
 import time
 from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import Self
 
 from penchant.core.errors import InputError, StorageError, require
 
@@ -20,7 +21,7 @@ _LOOK = 0.02
 
 
 class Program:
-    """One process at a time of one command.
+    """One process at a time of one command; ``with`` it, started and ended afterwards.
 
     Args:
         name: For reports.
@@ -45,6 +46,13 @@ class Program:
         self.environment = {**os.environ, **(environment or {})}
         self.process: subprocess.Popen[bytes] | None = None
         self._said = 0  # bytes that stood in the log before
+
+    def __enter__(self) -> Self:
+        self.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.kill()
 
     def start(self, *, wait: bool = True) -> None:
         """Start it, and wait until it is ready.
