@@ -17,30 +17,16 @@ from penchant.pipeline.recommender import Rung
 from penchant.pipeline.release import STORED, Release
 from penchant.pipeline.steering import Ignored, Steering
 from penchant.serve.app import create_app
-from penchant.serve.by_vector import ByVector
-from penchant.serve.events import LiveEvent
 from penchant.serve.sqlite_log import SqliteEventLog
 from penchant.serve.sqlite_store import SqliteStateStore
 from penchant.serve.state import LiveState
-from penchant.serve.tiers import Tiers
 from penchant.serve.user_vectors import UserVectors
-from penchant.serve.worker import Worker
+from tests.serve.shop import Shop
 
 
-class Shop:
-    def __init__(self, release: Release, folder: Path) -> None:
-        self.release = release
-        self.log, self.store = SqliteEventLog(folder / "events.sqlite"), SqliteStateStore(folder / "state.sqlite")
-        self.worker = Worker(self.log, self.store, lambda item: [])
-        self.state = LiveState(release.space.catalog, release.users, release.histories, self.log)
-        self.by_vector = ByVector.of(release, self.store, self.state, Tiers(self.store), starts=False)
-        self.logged = 0
-
+class Visited(Shop):
     def happens(self, user: str, *items: str) -> None:
-        self.log.append([LiveEvent(f"e{self.logged + n}", user, item, "view", int(time.time())) for n, item in enumerate(items)])
-        self.logged += len(items)
-        while self.worker.step():
-            pass
+        self.follow((user, item) for item in items)
 
     def rows(self, *users: str) -> Histories:
         people = [self.state.person(user).history for user in users]
@@ -53,14 +39,12 @@ class Shop:
 
 
 @pytest.fixture
-def shop(tiny_release: Release, tmp_path: Path) -> Iterator[Shop]:
-    made = Shop(tiny_release, tmp_path)
-    yield made
-    made.log.close()
-    made.store.close()
+def shop(tiny_release: Release, tmp_path: Path) -> Iterator[Visited]:
+    with Visited.opened(tiny_release, tmp_path) as made:
+        yield made
 
 
-def test_a_fresh_vector_gives_the_dense_heads_own_list(shop: Shop) -> None:
+def test_a_fresh_vector_gives_the_dense_heads_own_list(shop: Visited) -> None:
     shop.happens("u2", "i9", "i30")
     shop.happens("visitor", "i7")
     users = ["u1", "u2", "visitor"]
@@ -84,7 +68,7 @@ def test_a_fresh_vector_gives_the_dense_heads_own_list(shop: Shop) -> None:
         assert min(same) >= k - 1, "at most a tie at the end"
 
 
-def test_without_rounding_the_lists_are_the_same(shop: Shop, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_without_rounding_the_lists_are_the_same(shop: Visited, monkeypatch: pytest.MonkeyPatch) -> None:
     rows = shop.rows("u1", "u3", "u4")
     head = shop.by_vector.head
     monkeypatch.setattr(shop.by_vector, "_queries", lambda histories: (head.users(histories), np.arange(len(histories))))
@@ -94,7 +78,7 @@ def test_without_rounding_the_lists_are_the_same(shop: Shop, monkeypatch: pytest
         np.testing.assert_allclose(found.scores, own.scores, atol=1e-5)
 
 
-def test_nobody_in_particular_and_strangers_are_named_nothing(shop: Shop) -> None:
+def test_nobody_in_particular_and_strangers_are_named_nothing(shop: Visited) -> None:
     shop.happens("visitor", "i7")
     rows = Histories.of([[1, 2], [], [7]], users=[0, 1, int(shop.state.person("visitor").history.users[0])])
     found = shop.by_vector.recommend(rows, 4)
@@ -105,7 +89,7 @@ def test_nobody_in_particular_and_strangers_are_named_nothing(shop: Shop) -> Non
     assert [bool(row.any()) for row in found.items] == [False, False, True]
 
 
-def test_a_history_with_events_ignored_is_nobodys(shop: Shop) -> None:
+def test_a_history_with_events_ignored_is_nobodys(shop: Visited) -> None:
     """What is stored was made of the ignored events, too, so it must not come back by that way."""
     rows = shop.rows("u1")
     shop.by_vector.recommend(rows, 4)
@@ -117,7 +101,7 @@ def test_a_history_with_events_ignored_is_nobodys(shop: Shop) -> None:
     assert shop.by_vector.recommend(Steering(ignore=(Ignored(since=newest + 1),)).edited(rows), 4).items.all()
 
 
-def test_what_the_release_knows_stands_in_for_a_missing_vector(shop: Shop) -> None:
+def test_what_the_release_knows_stands_in_for_a_missing_vector(shop: Visited) -> None:
     rows = shop.rows("u1")
     items = shop.by_vector.head.items
     expected = items @ items[rows.row(0) - 1].mean(axis=0)
@@ -125,7 +109,7 @@ def test_what_the_release_knows_stands_in_for_a_missing_vector(shop: Shop) -> No
     assert found.items[0].tolist() == (np.argsort(-expected)[:10] + 1).tolist()
 
 
-def test_a_stale_vector_is_put_together_with_what_the_release_knows(shop: Shop) -> None:
+def test_a_stale_vector_is_put_together_with_what_the_release_knows(shop: Visited) -> None:
     shop.by_vector.recommend(shop.rows("u1"), 5)
     shop.by_vector.vectors.step()
     shop.happens("u1", "i50")
@@ -143,7 +127,7 @@ def test_a_stale_vector_is_put_together_with_what_the_release_knows(shop: Shop) 
     assert shop.by_vector.vector(0, None) is None
 
 
-def test_bad_requests_and_a_lost_store_are_told(shop: Shop) -> None:
+def test_bad_requests_and_a_lost_store_are_told(shop: Visited) -> None:
     with pytest.raises(InputError, match="k=999"):
         shop.by_vector.recommend(Histories.of([[1]]), 999)
     shop.store.close()

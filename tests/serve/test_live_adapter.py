@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -15,36 +14,26 @@ from penchant.models.user_adapter import AdapterSettings, UserAdapter
 from penchant.pipeline.release import STORED, Release
 from penchant.serve import live_adapter
 from penchant.serve.app import create_app
-from penchant.serve.by_vector import ByVector
-from penchant.serve.events import LiveEvent
 from penchant.serve.live_adapter import LiveAdapter
 from penchant.serve.service import ServeSettings
 from penchant.serve.sqlite_log import SqliteEventLog
 from penchant.serve.sqlite_store import SqliteStateStore
-from penchant.serve.state import LiveState
 from penchant.serve.stores import Write
-from penchant.serve.tiers import Tiers
-from penchant.serve.worker import Worker
+from tests.serve.shop import Shop
 
 USERS = [f"u{number}" for number in range(1, 21)]
 FAST = AdapterSettings(rate=0.05)
 
 
-class Shop:
+class Learning(Shop):
     def __init__(self, release: Release, folder: Path) -> None:
         self.now = 1_700_000_000.0
-        self.release = release
-        self.log, self.store = SqliteEventLog(folder / "events.sqlite"), SqliteStateStore(folder / "state.sqlite")
-        self.state = LiveState(release.space.catalog, release.users, release.histories, self.log)
-        self.by_vector = ByVector.of(release, self.store, self.state, Tiers(self.store), starts=False, adapts=True)
+        super().__init__(release, folder, adapts=True)
         self.adapter = self.by_vector.adapter = self.replica()
-        self.pairs: list[tuple[str, str]] = []
-        self.worker = Worker(self.log, self.store, lambda item: [], seen=self.pairs.extend)
-        self.logged = 0
 
     def replica(self) -> LiveAdapter:
-        vectors, items = self.by_vector.vectors, self.release.space.catalog.items
-        return LiveAdapter(self.store, vectors, items, self.by_vector.head.items, settings=FAST, clock=lambda: self.now)
+        released = self.by_vector.head.items
+        return LiveAdapter(self.store, self.by_vector.vectors, self.items, released, settings=FAST, clock=lambda: self.now)
 
     def refresh(self) -> None:
         """Make everybody's vector."""
@@ -53,11 +42,8 @@ class Shop:
             pass
 
     def happens(self, item: str, *users: str) -> None:
-        self.log.append([LiveEvent(f"e{self.logged + n}", user, item, "view", int(time.time())) for n, user in enumerate(users)])
-        self.logged += len(users)
         self.pairs.clear()
-        while self.worker.step():
-            pass
+        self.follow((user, item) for user in users)
 
     def place(self, item: int) -> float:
         """Mean place of an item in everybody's list by stored vectors."""
@@ -67,14 +53,12 @@ class Shop:
 
 
 @pytest.fixture
-def shop(tiny_release: Release, tmp_path: Path) -> Iterator[Shop]:
-    made = Shop(tiny_release, tmp_path)
-    yield made
-    made.log.close()
-    made.store.close()
+def shop(tiny_release: Release, tmp_path: Path) -> Iterator[Learning]:
+    with Learning.opened(tiny_release, tmp_path) as made:
+        yield made
 
 
-def test_lists_follow_what_everybody_turns_to(shop: Shop) -> None:
+def test_lists_follow_what_everybody_turns_to(shop: Learning) -> None:
     shop.refresh()
     before = shop.place(7)
     for _ in range(15):
@@ -95,7 +79,7 @@ def test_lists_follow_what_everybody_turns_to(shop: Shop) -> None:
     assert shop.place(7) <= before
 
 
-def test_who_has_no_vector_of_before_teaches_nothing(shop: Shop) -> None:
+def test_who_has_no_vector_of_before_teaches_nothing(shop: Learning) -> None:
     shop.happens("i7", "u1")
     shop.adapter.saw(shop.pairs)
     shop.refresh()
@@ -107,7 +91,7 @@ def test_who_has_no_vector_of_before_teaches_nothing(shop: Shop) -> None:
     assert shop.adapter.adapted(vectors) is vectors
 
 
-def test_no_more_wait_than_are_learnt_from_in_a_step(shop: Shop, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_no_more_wait_than_are_learnt_from_in_a_step(shop: Learning, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(live_adapter, "_MOST", 25)
     shop.refresh()
     shop.happens("i7", *USERS)
@@ -117,7 +101,7 @@ def test_no_more_wait_than_are_learnt_from_in_a_step(shop: Shop, monkeypatch: py
     assert shop.adapter.step() == 25
 
 
-def test_two_who_learn_go_on_from_each_other(shop: Shop) -> None:
+def test_two_who_learn_go_on_from_each_other(shop: Learning) -> None:
     first, second = shop.adapter, shop.replica()
     for turn, one in enumerate((first, second, second, first), start=1):
         shop.refresh()
@@ -129,7 +113,7 @@ def test_two_who_learn_go_on_from_each_other(shop: Shop) -> None:
         assert UserAdapter.from_bytes(found.value, shop.by_vector.head.items, FAST).events == 20 * turn
 
 
-def test_what_is_spoilt_in_the_store_is_begun_anew(shop: Shop) -> None:
+def test_what_is_spoilt_in_the_store_is_begun_anew(shop: Learning) -> None:
     assert shop.store.put({shop.adapter._key: Write(b"spoilt")})
     assert shop.adapter.current() is None
     shop.refresh()

@@ -15,53 +15,40 @@ from penchant.items.live_tiers import LiveTiers, TierSettings
 from penchant.items.live_vectors import LiveVectorSettings, to_bytes
 from penchant.pipeline.release import Release
 from penchant.serve.app import create_app
-from penchant.serve.by_vector import ByVector
 from penchant.serve.events import LiveEvent
 from penchant.serve.head_vectors import HeadVectors
 from penchant.serve.sqlite_log import SqliteEventLog
 from penchant.serve.sqlite_store import SqliteStateStore
-from penchant.serve.state import LiveState
 from penchant.serve.stores import Write
 from penchant.serve.tiers import KEY, Tiers
-from penchant.serve.worker import Worker
 from penchant.users.decay import DAY
+from tests.serve.shop import Shop
 
 MARKS = TierSettings(high=3.0, low=2.0, stay_seconds=60.0)
 
 
-class Shop:
+class Timed(Shop):
     """Everything that decides, on one clock."""
 
     def __init__(self, release: Release, folder: Path) -> None:
         self.now = 1_700_000_000.0
-        self.log, self.store = SqliteEventLog(folder / "events.sqlite"), SqliteStateStore(folder / "state.sqlite")
-        self.tiers = Tiers(self.store, MARKS, clock=lambda: self.now)
-        self.state = LiveState(release.space.catalog, release.users, release.histories, self.log)
-        self.by_vector = ByVector.of(release, self.store, self.state, self.tiers, starts=False)
-        self.items, self.released = release.space.catalog.items, self.by_vector.head.items
+        super().__init__(release, folder, clock=lambda: self.now, tiers=MARKS)
+        self.released = self.by_vector.head.items
         self.heads = self.by_vector.heads = HeadVectors(
-            self.store, self.by_vector.vectors, self.items, self.released, self.tiers, clock=lambda: self.now
+            self.store, self.by_vector.vectors, self.items, self.released, self.tiers, clock=self.clock
         )
-        self.pairs: list[tuple[str, str]] = []
-        self.worker = Worker(self.log, self.store, lambda item: [], clock=lambda: self.now, seen=self.pairs.extend)
-        self.logged = 0
 
     def happens(self, item: str, *users: str, event: str = "view") -> None:
-        self.log.append([LiveEvent(f"e{self.logged + n}", user, item, event, int(self.now)) for n, user in enumerate(users)])
-        self.logged += len(users)
-        while self.worker.step():
-            pass
+        self.follow(((user, item) for user in users), event)
 
 
 @pytest.fixture
-def shop(tiny_release: Release, tmp_path: Path) -> Iterator[Shop]:
-    made = Shop(tiny_release, tmp_path)
-    yield made
-    made.log.close()
-    made.store.close()
+def shop(tiny_release: Release, tmp_path: Path) -> Iterator[Timed]:
+    with Timed.opened(tiny_release, tmp_path) as made:
+        yield made
 
 
-def test_an_item_becomes_head_and_fades(shop: Shop) -> None:
+def test_an_item_becomes_head_and_fades(shop: Timed) -> None:
     shop.happens("i1", "u1", "u2", "u3")
     assert not shop.tiers.step(), "three are not above three"
     shop.happens("i1", "u4")
@@ -78,14 +65,14 @@ def test_an_item_becomes_head_and_fades(shop: Shop) -> None:
     assert dict(shop.tiers.current().heads) == {}
 
 
-def test_of_two_who_decide_one_counts(shop: Shop) -> None:
+def test_of_two_who_decide_one_counts(shop: Timed) -> None:
     shop.happens("i1", "u1", "u2", "u3", "u4")
     replicas = [Tiers(shop.store, MARKS, clock=lambda: shop.now) for _ in range(3)]
     assert [one.step() for one in replicas] == [True, False, False]
     assert replicas[2].current().flips == 1
 
 
-def test_replaying_the_log_gives_the_same_counts_and_tiers(shop: Shop) -> None:
+def test_replaying_the_log_gives_the_same_counts_and_tiers(shop: Timed) -> None:
     shop.happens("i1", "u1", "u2", "u3", "u4")
     shop.happens("i2", "u1")
     shop.tiers.step()
@@ -101,7 +88,7 @@ def test_replaying_the_log_gives_the_same_counts_and_tiers(shop: Shop) -> None:
     assert anew.current() == before
 
 
-def test_spoilt_tiers_are_begun_anew(shop: Shop) -> None:
+def test_spoilt_tiers_are_begun_anew(shop: Timed) -> None:
     assert shop.store.put({KEY: Write(b"spoilt")})
     shop.happens("i1", "u1", "u2", "u3", "u4")
     assert shop.tiers.current() == LiveTiers()
@@ -109,13 +96,13 @@ def test_spoilt_tiers_are_begun_anew(shop: Shop) -> None:
     assert list(shop.tiers.current().heads) == ["i1"]
 
 
-def users_vectors(shop: Shop, *users: str) -> np.ndarray:
+def users_vectors(shop: Timed, *users: str) -> np.ndarray:
     shop.by_vector.vectors.ask(users)
     shop.by_vector.vectors.step()
     return np.array([read.vector.values for read in shop.by_vector.vectors.look(users) if read])
 
 
-def test_a_head_item_moves_towards_who_does_something_with_it(shop: Shop) -> None:
+def test_a_head_item_moves_towards_who_does_something_with_it(shop: Timed) -> None:
     shop.happens("i1", "u1", "u2", "u3", "u4")
     shop.tiers.step()
     people = users_vectors(shop, "u1", "u2")
@@ -138,7 +125,7 @@ def test_a_head_item_moves_towards_who_does_something_with_it(shop: Shop) -> Non
     assert drift > rate * np.linalg.norm(towards - own) / np.linalg.norm(own)
 
 
-def test_lists_go_by_the_live_vectors_exactly(shop: Shop) -> None:
+def test_lists_go_by_the_live_vectors_exactly(shop: Timed) -> None:
     shop.happens("i1", "u1", "u2", "u3", "u4")
     shop.happens("i2", "u1", "u2", "u3", "u4")
     shop.tiers.step()
@@ -163,7 +150,7 @@ def test_lists_go_by_the_live_vectors_exactly(shop: Shop) -> None:
         assert found.scores == pytest.approx(-np.sort(-scores, axis=1)[:, :k], abs=1e-4)
 
 
-def test_who_leaves_the_head_has_the_released_vector_again(shop: Shop) -> None:
+def test_who_leaves_the_head_has_the_released_vector_again(shop: Timed) -> None:
     shop.happens("i1", "u1", "u2", "u3", "u4")
     shop.tiers.step()
     users_vectors(shop, "u1")
@@ -175,12 +162,12 @@ def test_who_leaves_the_head_has_the_released_vector_again(shop: Shop) -> None:
     assert shop.heads.drift(1) is None
 
 
-def test_spoilt_live_vectors_are_begun_anew(shop: Shop) -> None:
+def test_spoilt_live_vectors_are_begun_anew(shop: Timed) -> None:
     assert shop.store.put({f"heads:{shop.by_vector.vectors.model}": Write(b"spoilt")})
     assert shop.heads.current().codes.tolist() == []
 
 
-def test_what_is_done_against_an_item_moves_nothing(shop: Shop) -> None:
+def test_what_is_done_against_an_item_moves_nothing(shop: Timed) -> None:
     shop.happens("i1", "u1")
     shop.happens("i1", "u2", event="hide")
     shop.happens("i1", "u3", event="undo")
