@@ -26,6 +26,8 @@ TITLES = {  # also the order; a file not named here comes last, under its own na
     "cost": "Cost by users and items",
     "layers": "What two layers know of a user",
     "adaptation": "Vectors that follow the day",
+    "tiers": "Head and tail",
+    "stages": "Generator, ranker, policy",
     "scaling": "More data",
     "indexes": "Nearest neighbours",
     "loading": "Loading",
@@ -87,6 +89,18 @@ INTRODUCTIONS = {
         "there is no test. In the control it learns "
         "from other users' vectors, which leaves it what is popular. Below: a drift that was put into the stream; events kept apart tell "
         "how lists do on what became frequent and on everything else."
+    ),
+    "tiers": (
+        "The same two streams, as if 1,000 events came in a day. An item is head while more than 5 of the newest events (worth half after "
+        "a day) are of it, and until fewer than 2.5 are; vectors of head items move towards those who take them, by the platform's "
+        "defaults, at most 0.3 of their length. Each event is asked of the lists before it is learnt from. Daily: lists see the same "
+        "vectors once a day. All live: every item is head. Which events are of head items is decided by what was popular just before, so "
+        "whatever ranks the popular first does well on them; all events together tell whether that is worth it."
+    ),
+    "stages": (
+        "MovieLens 100K with ratings as likes and dislikes, leave-one-out; the recipe `modern_ranking` under the budget of its claim, three "
+        "seeds. The policy is the platform's: neighbours of different first genre, and one place in twenty for films with few events. "
+        "What it costs is accuracy; that it does what it says is counted. Last, lists of the ranker with all weight on one head."
     ),
     "profile": (
         "Processor time of one thread, so that other work on the machine counts for little. A share is of the whole step. The "

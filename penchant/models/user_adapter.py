@@ -4,9 +4,9 @@
     loss = softmax over items of u' . v, one step of AdamW a batch of events, with vectors of before each event
 
 A and B are a low-rank change (Hu et al., "LoRA", ICLR 2022) with B = 0 at first; b is what everybody is drawn to at the moment.
-Before it learns from a batch, the adapter is judged by it: it serves only while, over the newest events, what it says of them is
-likelier than what the released vectors say. Likelihood is not rank: what everybody turns to can make events likelier and lists worse,
-as in the control of ``benchmarks.adaptation``, and this does not see that.
+Before it learns from a batch, the adapter is judged by it: it serves only while, over the newest events, their items stand higher in
+its lists than in those of the released vectors, by 1 / log2(1 + place) of each. Likelihood would not do: what everybody turns to can make
+events likelier and lists worse, as in the control of ``benchmarks.adaptation``.
 
 Letters: B users of a batch, N items, V width, R rank, M sampled items.
 """
@@ -81,7 +81,7 @@ class UserAdapter(nn.Module):
         return self(torch.from_numpy(np.ascontiguousarray(users, np.float32))).numpy() if self.serves else users
 
     def learn(self, users: np.ndarray, targets: np.ndarray) -> float:
-        """Be judged by events, then learn from them; the mean gain in log-likelihood before learning.
+        """Be judged by events, then learn from them; the mean gain in 1 / log2(1 + place) before learning.
 
         Args:
             users: float32[B, V], vectors of before each event.
@@ -96,14 +96,14 @@ class UserAdapter(nn.Module):
         require(low >= 1 and high <= size, f"targets {low}..{high}", f"codes are 1..{size}", "leave out items that are not known")
         before, wanted = torch.from_numpy(np.ascontiguousarray(users, np.float32)), torch.from_numpy(targets.astype(np.int64) - 1)
         among = None if size <= self.settings.sampled else torch.randint(size, (self.settings.sampled,), generator=self.drawn)
-        adapted = self._losses(self(before), wanted, among)
+        losses, discounts = self._judge(self(before), wanted, among)
         with torch.no_grad():
-            gains = self._losses(before, wanted, among) - adapted
-        self._judged(float(gains.mean()), len(targets))
+            gain = float((discounts - self._judge(before, wanted, among)[1]).mean())
+        self._judged(gain, len(targets))
         self._optimiser.zero_grad()
-        adapted.mean().backward()
+        losses.mean().backward()
         self._optimiser.step()
-        return float(gains.mean())
+        return gain
 
     def to_bytes(self) -> bytes:
         """What it has learnt, and how it was judged; not the moments of the optimiser."""
@@ -127,14 +127,16 @@ class UserAdapter(nn.Module):
             at += 4 * part.numel()
         return found
 
-    def _losses(self, users: Tensor, targets: Tensor, among: Tensor | None) -> Tensor:
-        """float32[B], minus the log-likelihood of each target, estimated where items are sampled."""
-        if among is None:
-            return F.cross_entropy(users @ self.items.T, targets, reduction="none")
+    def _judge(self, users: Tensor, targets: Tensor, among: Tensor | None) -> tuple[Tensor, Tensor]:
+        """Of each target float32[B]: minus its log-likelihood, and 1 / log2(1 + its place). Estimated where items are sampled."""
         own = (users * self.items[targets]).sum(dim=-1, keepdim=True)
-        others = users @ self.items[among].T + float(np.log(len(self.items) / len(among)))
-        others = others.masked_fill(targets[:, None] == among, -torch.inf)
-        return torch.cat([own, others], dim=-1).logsumexp(dim=-1) - own[:, 0]
+        others = users @ (self.items if among is None else self.items[among]).T
+        itself = targets[:, None] == (torch.arange(len(self.items)) if among is None else among)
+        others = others.masked_fill(itself, -torch.inf)
+        for_one = 1.0 if among is None else len(self.items) / len(among)  # items that each stands for
+        losses = torch.cat([own, others + float(np.log(for_one))], dim=-1).logsumexp(dim=-1) - own[:, 0]
+        places = 1 + for_one * (others.detach() > own.detach()).sum(dim=-1)
+        return losses, 1 / torch.log2(1 + places)
 
     def _judged(self, gain: float, events: int) -> None:
         self.events += events

@@ -113,7 +113,7 @@ class LiveAdapter:
 
     @property
     def gain(self) -> float:
-        """What the adapter that was last read adds to the log-likelihood of the newest events; 0 where there is none."""
+        """What the adapter that was last read adds to 1 / log2(1 + place) of the items of the newest events; 0 where there is none."""
         return 0.0 if self._current.last is None else self._current.last.gain
 
     def _load(self) -> UserAdapter | None:

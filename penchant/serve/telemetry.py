@@ -45,7 +45,9 @@ class Metrics:
         self.rungs = Counter("penchant_lists_total", "Lists, by the way they were made.", ["rung"], registry=to)
         self.vectors = VectorMetrics(to)
         self.dear = Gauge("penchant_dear_cores", "Cores that generation and reasons may take at present.", registry=to)
-        self.adapter = Gauge("penchant_adapter_gain", "Log-likelihood that adapted vectors of users add to new events.", registry=to)
+        self.adapter = Gauge(
+            "penchant_adapter_gain", "1 / log2(1 + place) that adapted vectors of users add to the items of new events.", registry=to
+        )
         self.networks = Gauge("penchant_networks_ready", "Whether networks can be asked.", registry=to)
         self.missing = Counter("penchant_parts_missing_total", "Answers that were made without a part.", ["part"], registry=to)
 

@@ -70,26 +70,44 @@ def test_the_gain_is_that_of_before_learning() -> None:
     adapter = UserAdapter(items, AdapterSettings(rate=0.05))
     targets = trend(users, items, items[3])
     assert adapter.learn(users[:50], targets[:50]) == 0.0
+
+    def worth(vectors: np.ndarray) -> float:
+        scores = vectors @ items.T
+        own = scores[np.arange(40), targets[50:90] - 1]
+        return float((1 / np.log2(2 + (scores > own[:, None]).sum(axis=1))).mean())
+
+    gain = worth(adapter(torch.from_numpy(users[50:90])).detach().numpy()) - worth(users[50:90])
+    assert gain != 0.0
+    assert adapter.learn(users[50:90], targets[50:90]) == pytest.approx(gain, rel=1e-4)
+    assert adapter.gain == pytest.approx((0.0 * 50 + gain * 40) / 90, rel=1e-4)
+
+
+def test_it_rests_where_events_become_likelier_and_lists_worse() -> None:
+    items = 10 * np.eye(9, dtype=np.float32)
+    targets = np.concatenate([np.full(40, 1), np.arange(60) % 7 + 2])  # the first item is what most do
+    first = np.where(targets == 1, 9, targets)  # in the lists: right for all others, and hardly sure
+    users, wanted = 0.001 * items[first - 1], torch.from_numpy(targets - 1)
+    adapter = UserAdapter(items, AdapterSettings(reach=20.0))
     with torch.no_grad():
-        logits = [
-            torch.from_numpy(one) @ torch.from_numpy(items).T for one in (users[50:90], adapter(torch.from_numpy(users[50:90])).numpy())
-        ]
-    wanted = torch.from_numpy(targets[50:90].astype(np.int64) - 1)
-    plain, changed = (F.cross_entropy(one, wanted).item() for one in logits)
-    assert adapter.learn(users[50:90], targets[50:90]) == pytest.approx(plain - changed, rel=1e-4)
-    assert adapter.gain == pytest.approx((0.0 * 50 + (plain - changed) * 40) / 90, rel=1e-4)
+        adapter.bias[0] = 10.0  # the first item for everybody
+        before, after = (adapter._judge(one, wanted, None)[0].mean() for one in (torch.from_numpy(users), adapter(torch.from_numpy(users))))
+    assert after < before, "likelier"
+    assert adapter.learn(users, targets) < 0, "and lower in the lists"
+    assert not adapter.serves
 
 
 def test_sampled_items_stand_for_all() -> None:
     items, users = world()
     targets = np.arange(1, 31)
-    whole = UserAdapter(items)._losses(torch.from_numpy(users[:30]), torch.from_numpy(targets - 1), None)
+    people, wanted = torch.from_numpy(users[:30]), torch.from_numpy(targets - 1)
+    losses, discounts = UserAdapter(items)._judge(people, wanted, None)
+    torch.testing.assert_close(losses, F.cross_entropy(people @ torch.from_numpy(items).T, wanted, reduction="none"))
     few = UserAdapter(items, AdapterSettings(sampled=10), seed=3)
-    drawn = [
-        few._losses(torch.from_numpy(users[:30]), torch.from_numpy(targets - 1), torch.randint(ITEMS, (10,), generator=few.drawn))
-        for _ in range(600)
-    ]
-    np.testing.assert_allclose(torch.stack(drawn).exp().mean(dim=0).numpy(), whole.exp().numpy(), rtol=0.2)  # one over the likelihood
+    drawn = [few._judge(people, wanted, torch.randint(ITEMS, (10,), generator=few.drawn)) for _ in range(600)]
+    likely = torch.stack([one.exp() for one, _ in drawn]).mean(dim=0)  # one over the likelihood
+    np.testing.assert_allclose(likely.numpy(), losses.exp().numpy(), rtol=0.2)
+    places = torch.stack([2 ** (1 / one) - 1 for _, one in drawn]).mean(dim=0)
+    np.testing.assert_allclose(places.numpy(), (2 ** (1 / discounts) - 1).numpy(), rtol=0.2)
     assert few.learn(users[:30], targets) == 0.0
     assert np.isfinite(few.learn(users[:30], targets))
 
