@@ -1,10 +1,9 @@
 """Run every benchmark, or those named: python -m benchmarks [loading ranking training profile scaling indexes generative ...].
 
-Afterwards ``python -m benchmarks.page`` renews the page. Measured apart: other libraries (``python -m benchmarks.peers``), the online
-platform, which needs a release of its own (``python -m benchmarks.serving``), what it costs by users and items
-(``python -m benchmarks.cost``), what two layers of a user are worth together (``python -m benchmarks.layers``), what learning
-from events as they come is for users (``python -m benchmarks.adaptation``) and for head items (``python -m benchmarks.tiers``), and
-what each stage of a ranking platform adds (``python -m benchmarks.stages``).
+Afterwards ``python -m benchmarks.page`` renews the page. Measured apart, each by ``python -m benchmarks.NAME``: other libraries (``peers``);
+the online platform, which needs a release of its own (``serving``, ``resources``); what it costs by users and items (``cost``); what two
+layers of a user are worth together (``layers``); what learning from events as they come is for users (``adaptation``) and for head items
+(``tiers``); what each stage of a ranking platform adds (``stages``).
 """
 
 from __future__ import annotations

@@ -23,6 +23,7 @@ TITLES = {  # also the order; a file not named here comes last, under its own na
     "decoders": "Encoder-decoder, decoder-only, one token an item",
     "quantisers": "Semantic IDs",
     "serving": "The online platform",
+    "resources": "Where a request's time goes",
     "cost": "Cost by users and items",
     "layers": "What two layers know of a user",
     "adaptation": "Vectors that follow the day",
@@ -71,6 +72,13 @@ INTRODUCTIONS = {
         "household that has not been here before, so nearly each has a vector made beside it; "
         "with stored vectors alone no list waits for a network."
     ),
+    "resources": (
+        "The Complete Journey again, one client that asks again as soon as it has an answer, so nothing waits for anything. Shares of the "
+        "median round trip: *finding what is known* is reading log, state and the catalogue's cards; *computing* is generators, merging, "
+        "rules and reasons; *JSON* is reading the request and writing the answer, timed apart on the same bodies; *HTTP and loopback* is "
+        "what remains: the server's event loop, the socket, the client. One machine: a real network comes on top. A single model's list "
+        "goes through no rules."
+    ),
     "layers": (
         "MovieLens 100K, one clock for all: users who come back after the cut are followed through up to 20 events. The offline layer is "
         "the mean of the vectors of what they had before the cut, the near-line layer the network's state after what was done since, or "
@@ -98,8 +106,8 @@ INTRODUCTIONS = {
         "whatever ranks the popular first does well on them; all events together tell whether that is worth it."
     ),
     "stages": (
-        "MovieLens 100K with ratings as likes and dislikes, leave-one-out; the recipe `modern_ranking` under the budget of its claim, three "
-        "seeds. The policy is the platform's: neighbours of different first genre, and one place in twenty for films with few events. "
+        "MovieLens 100K with ratings as likes and dislikes, leave-one-out; the recipe `modern_ranking` under the budget of its claim, "
+        "three seeds. The policy is the platform's: neighbours of different first genre, one place in twenty for films with few events. "
         "What it costs is accuracy; that it does what it says is counted. Last, lists of the ranker with all weight on one head."
     ),
     "profile": (

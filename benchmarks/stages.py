@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Mapping
+from itertools import pairwise
 
 import numpy as np
 import torch
@@ -117,7 +118,7 @@ def rows_of(world: World, found: list[tuple[dict[str, Evaluation], dict[str, np.
     }
     rows = [row(f"NDCG@{K}, {name}", "", float(one.mean())) for name, one in values.items()]
     names = list(values)
-    for before, after in zip(names, names[1:], strict=False):
+    for before, after in pairwise(names):
         gain = compare(values[after], values[before])
         rows.append(row(f"{after} less {before}", "", gain.mean.mean, low=gain.mean.low, high=gain.mean.high, p=gain.p))
     keys, little = Goods(world.dataset.catalog).keys("category"), lab.counts <= EVENTS
