@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import cast
@@ -36,12 +36,18 @@ from penchant.models.retrieval.linear import ease, item_knn
 from penchant.models.retrieval.popularity import Popularity
 from penchant.models.sequence.sasrec import SASRec, SASRecSettings
 from penchant.objectives.softmax import FullSoftmax, Objective, SampledSoftmax
+from penchant.pipeline.composed import Composed
+from penchant.pipeline.ranker import LightRanker, Lists, chosen
+from penchant.pipeline.recommender import POOL
 from penchant.pipeline.release import ReleaseSettings, Window, write_release
+from penchant.pipeline.rules.goods import Goods
 from penchant.train.loop import Trainer, TrainingRun
 from penchant.train.settings import TrainSettings
 
 #: Up to this many items the softmax goes over all of them.
 FULL_SOFTMAX_ITEMS = 50_000
+#: Places of a list for which a ranker is fitted.
+SERVED = 20
 
 
 class JobSettings(Settings):
@@ -108,6 +114,7 @@ class Trained:
         runs: Of the networks.
         code_weight: Chosen on validation.
         head_quantiser: Made the codes of the code head.
+        ranker: Of the merged list, where validation says that it helps.
     """
 
     models: dict[str, Retriever]
@@ -116,6 +123,7 @@ class Trained:
     runs: dict[str, TrainingRun]
     code_weight: float
     head_quantiser: Quantiser
+    ranker: LightRanker | None = None
 
 
 def run(
@@ -157,6 +165,7 @@ def run(
             encoder=encoder,
             report=report,
             head_quantiser=trained.head_quantiser,
+            ranker=trained.ranker,
         )
     return report
 
@@ -218,6 +227,11 @@ def train_all(dataset: Dataset, split: Split, space: ItemSpace, settings: JobSet
     weight = max(scores, key=lambda one: scores[one])
     note(f"Tandem: code weight {weight} chosen on validation from {', '.join(f'{key}: {value:.4f}' for key, value in scores.items())}")
     content = ContentNeighbours(space.vectors["text"])
+    goods = Goods(space.catalog, vectors=space.vectors["text"], events=space.events)
+    merged = ReleaseSettings(dataset=dataset.name).generators
+    named: dict[str, Retriever] = {"tandem": candidates[weight], "ease": linear, "content": content}
+    with stage("Fitting a ranker of what generators name"):
+        ranker = light_ranker(named, merged, goods, few)
     costs["Tandem, dense head"] = costs["Tandem"]
     both = runs["Tandem"].seconds + runs["Tandem, code head"].seconds
     costs["Tandem"] = costs["Tandem, code head"] = replace(costs["Tandem, code head"], train_seconds=both)
@@ -232,12 +246,20 @@ def train_all(dataset: Dataset, split: Split, space: ItemSpace, settings: JobSet
             "Item-kNN": knn,
             "Content": content,
             "Popularity": popularity,
+            "The served list": cast(Retriever, Composed(named, merged, goods, ranker)),  # to be measured, not to be saved
         },
         costs=costs,
         runs=runs,
         code_weight=weight,
         head_quantiser=quantiser,
+        ranker=ranker,
     )
+
+
+def light_ranker(models: Mapping[str, Retriever], weights: Mapping[str, float], goods: Goods, valid: Targets) -> LightRanker | None:
+    """A ranker of what these models name together, if it helps on users that it was not fitted to."""
+    pool = min(len(goods), POOL * SERVED)
+    return chosen(Lists.of(models, weights, valid.histories, pool, exclude=valid.histories), valid, goods, list(weights))
 
 
 def measure(dataset: Dataset, split: Split, space: ItemSpace, trained: Trained, settings: JobSettings) -> Report:

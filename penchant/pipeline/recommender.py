@@ -21,6 +21,7 @@ from penchant.pipeline.merge import Merged, merge
 from penchant.pipeline.names import names
 from penchant.pipeline.pace import Pace, smoothed
 from penchant.pipeline.policy import Chosen, Policy, PolicySettings
+from penchant.pipeline.ranker import Ranker, ordered
 from penchant.pipeline.reasons import Explainer, Reason, reasons
 from penchant.pipeline.rules.asked import Asked
 from penchant.pipeline.rules.candidates import BROUGHT, Candidates
@@ -130,6 +131,7 @@ class Recommender:
         blocked: Codes of items that must not be shown to anybody.
         calls: How generators are called; one by one by default.
         goods: The catalogue as rules see it; by default nobody knows what is alike or popular.
+        ranker: Orders what was merged; None leaves it.
         budget: Processor time for dear rungs and for reasons, of lists that have a deadline; None: as much as they take.
     """
 
@@ -146,6 +148,7 @@ class Recommender:
         blocked: Collection[int] = (),
         calls: Calls | None = None,
         goods: Goods | None = None,
+        ranker: Ranker | None = None,
         budget: Budget | None = None,
     ) -> None:
         named = {name for rung in rungs for name in rung.generators} | set(newcomers) | {last}
@@ -153,7 +156,7 @@ class Recommender:
         require(not unknown, f"generators {unknown}", f"the models are {sorted(models)}", "name models that exist")
         require(len(rungs) > 0, "no rungs", "a list is made in some way", "pass at least one rung")
         self.catalog, self.models, self.rungs, self.newcomers, self.last = catalog, dict(models), tuple(rungs), dict(newcomers), last
-        self.explainer = explainer
+        self.explainer, self.ranker = explainer, ranker
         self.goods = goods or Goods(catalog)
         self.policy = Policy((policy or PolicySettings()).rules(), self.goods)
         self.blocked = tuple(sorted(blocked))
@@ -276,10 +279,23 @@ class Recommender:
         rung, weights, answered = self._generate(asked.history, pool, exclude, seconds, clock, factors)
         clock.stage("generate")
         merged = merge(answered.lists, weights)
+        clock.stage("merge and policy")
+        merged = self._ranked(asked.history, merged, answered.missing)
+        clock.stage("rank")
         wishes = [Leaning(self.goods, taste) for taste in steering.tastes]
         mask = out.mask()
         chosen = policy.choose(asked, merged.items, merged.scores, mask, wishes)
         return _Made(rung, answered, chosen.shown.items, chosen.shown.scores, _sources(merged, chosen), merged, chosen, mask)
+
+    def _ranked(self, row: Histories, merged: Merged, missing: dict[str, str]) -> Merged:
+        """In the ranker's order; as merged where there is none, or where it fails."""
+        if self.ranker is None or not row.num_events or not len(merged.items):
+            return merged
+        try:
+            return ordered(merged, self.ranker.order(row, merged, self.goods))
+        except (PenchantError, RuntimeError, ValueError, IndexError):
+            missing["ranker"] = FAILED
+            return merged
 
     def _suggestions(self, made: _Made, why: Sequence[Reason]) -> tuple[Suggestion, ...]:
         count, chosen = len(made.items), made.chosen
@@ -394,7 +410,7 @@ class _Made:
 
 
 class _Clock:
-    """Milliseconds between stages."""
+    """Milliseconds of each stage, which may go on after another one."""
 
     def __init__(self) -> None:
         self.started = self.before = time.perf_counter()
@@ -402,7 +418,7 @@ class _Clock:
 
     def stage(self, name: str) -> None:
         now = time.perf_counter()
-        self.stages[name] = (now - self.before) * 1e3
+        self.stages[name] = self.stages.get(name, 0.0) + (now - self.before) * 1e3
         self.before = now
 
     def left(self, seconds: float | None) -> float | None:

@@ -6,6 +6,7 @@ items/           item space: catalogue, vectors, codes
 models/NAME/     one artifact a model
 head-quantiser/  made the codes of Tandem's code head, where these are not those of the item space
 encoder/         the text encoder, where it was fitted to this catalogue
+ranker/          orders what generators named, where that was better than merging alone
 histories.parquet, users.parquet
 report/          evaluation: JSON, Markdown, figures
 """
@@ -47,6 +48,7 @@ from penchant.pipeline.calls import Calls
 from penchant.pipeline.indexed import LARGE
 from penchant.pipeline.lane import Generator
 from penchant.pipeline.policy import PolicySettings
+from penchant.pipeline.ranker import LightRanker, Ranker
 from penchant.pipeline.reasons import BySample, ByScores, Explainer
 from penchant.pipeline.recommender import Recommender, Rung
 from penchant.pipeline.rules.goods import Goods
@@ -108,6 +110,7 @@ class Release:
         encoder: For queries; None where it cannot be had (search then goes by words alone).
         report: The evaluation, None if there is none.
         head_quantiser: Gives new items the codes of Tandem's code head; None where these are the item space's.
+        ranker: Orders what generators named; None leaves it as merged.
         blocked: Codes of items that must not be shown.
     """
 
@@ -122,6 +125,7 @@ class Release:
     encoder: TextEncoder | None
     report: dict[str, Any] | None
     head_quantiser: Quantiser | None = None
+    ranker: Ranker | None = None
     blocked: frozenset[int] = field(default=frozenset())
 
     @property
@@ -188,6 +192,7 @@ class Release:
             blocked=self.blocked,
             calls=calls,
             budget=budget,
+            ranker=self.ranker,
             goods=Goods(self.space.catalog, vectors=self.space.vectors[TEXT], events=self.space.events),
         )
 
@@ -202,6 +207,7 @@ def write_release(
     encoder: TextEncoder,
     report: Any | None = None,
     head_quantiser: Quantiser | None = None,
+    ranker: LightRanker | None = None,
 ) -> None:
     """Write a release, atomically.
 
@@ -210,6 +216,7 @@ def write_release(
         encoder: What made the item vectors; saved when it was fitted to the catalogue.
         report: An ``evaluate.Report``, or None.
         head_quantiser: Made the codes of Tandem's code head of what Tandem has learnt; None where it has the space's.
+        ranker: Of the merged list; None for none.
     """
     with write_artifact(folder, kind=KIND, settings=settings.plain()) as out:
         space.save(out.path / "items")
@@ -219,6 +226,8 @@ def write_release(
             encoder.save(out.path / "encoder")
         if head_quantiser is not None:
             head_quantiser.save(out.path / "head-quantiser")
+        if ranker is not None:
+            ranker.save(out.path / "ranker")
         h = dataset.histories
         out.table(
             "histories", pl.DataFrame({"user": h.users[h.rows], "item": h.items, "action": h.actions, "time": h.times, "domain": h.domains})
@@ -247,7 +256,7 @@ def load_release(folder: Path) -> Release:
     tandem = cast(Tandem, models["tandem"])
     space.check_codes(tandem.tokens.codes.numpy(), "tandem")
     models |= served(tandem, settings)
-    head = folder / "head-quantiser"
+    head, ranker = folder / "head-quantiser", folder / "ranker"
     report = folder / "report"
     return Release(
         path=folder,
@@ -261,6 +270,7 @@ def load_release(folder: Path) -> Release:
         encoder=_encoder(saved),
         report=saved.json("report/report") if report.exists() else None,
         head_quantiser=load_quantiser(saved.child("head-quantiser")) if head.exists() else None,
+        ranker=LightRanker.load(saved.child("ranker")) if ranker.exists() else None,
     )
 
 

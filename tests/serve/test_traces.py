@@ -34,7 +34,7 @@ from tests.serve.test_on_servers import ROOT, penchant
 from tests.servers import collector, free_port
 
 CALLER, SPAN = "0af7651916cd43dd8448eb211c80319c", "b7ad6b7169203331"
-STAGES = ["waiting", "history", "state", "generate", "merge and policy", "reasons", "cards"]
+STAGES = ["waiting", "history", "state", "generate", "merge and policy", "rank", "reasons", "cards"]
 
 
 @pytest.fixture
