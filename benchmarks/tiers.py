@@ -30,7 +30,7 @@ from penchant.core.seeds import seed_everything
 from penchant.data.sources import load
 from penchant.evaluate.significance import compare
 from penchant.items.live_tiers import LiveTiers, TierSettings
-from penchant.items.live_vectors import LiveVectorSettings, moved
+from penchant.items.live_vectors import LiveVectorSettings, chances, moved
 from penchant.users.decay import DAY, Decayed
 
 STEPS, QUICK, BATCH = 2_000, 60, 64
@@ -105,11 +105,14 @@ def _learn(events: Stream, part: slice, heads: LiveTiers, live: np.ndarray, *, g
     """Move the vectors of head items by a batch; those that are head no more go back."""
     back = np.array([int(one) for one in gone], np.int64) - 1
     live[back] = events.items[back]
-    targets, users = events.targets[part], events.users[part]
-    codes = np.array([one for one in np.unique(targets) if str(one) in heads.heads], np.int64)
-    if len(codes):
-        towards = np.stack([users[targets == one].mean(axis=0) for one in codes])
-        live[codes - 1] = moved(live[codes - 1], events.items[codes - 1], towards, LIVE)
+    codes = np.array(sorted(int(one) for one in heads.heads), np.int64)
+    if not len(codes):
+        return
+    place = np.full(len(live) + 1, -1)
+    place[codes] = np.arange(len(codes))
+    users, rest = events.users[part], place[1:] < 0
+    expected = chances(users, live[codes - 1], live[rest])
+    live[codes - 1] = moved(live[codes - 1], events.items[codes - 1], users, place[events.targets[part]], expected, LIVE)
 
 
 def rows_of(name: str, events: Stream) -> list[dict[str, object]]:

@@ -1,4 +1,4 @@
-"""Live vectors of head items: each moves a little towards those who do something with it just now.
+"""Live vectors of head items: each moves a little towards those who do something with it unexpectedly, see ``items.live_vectors``.
 
 Events are taken as they come from the worker. What was seen and not yet used is lost with the process; the next events move
 the vectors as well. Tail items have their released vectors, which come from their codes and texts where there are few events.
@@ -10,23 +10,24 @@ from __future__ import annotations
 
 import logging
 import time
-from collections import deque
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
 from penchant.core.errors import ArtifactError
+from penchant.core.seeds import generator
 from penchant.data.vocabulary import Vocabulary
-from penchant.items.live_vectors import LiveVectorSettings, from_bytes, moved, near, to_bytes
+from penchant.items.live_vectors import LiveVectorSettings, chances, from_bytes, moved, near, to_bytes
 from penchant.serve.lately import Every, Lately
+from penchant.serve.lessons import Lessons
 from penchant.serve.stores import StateStore, Stored, Write
 from penchant.serve.tiers import Tiers
 from penchant.serve.user_vectors import UserVectors
 from penchant.users.decay import DAY
 
 _PERIOD = 1.0  # seconds between two steps, and that what was read is used for
-_MOST = 5_000  # events that may wait; the oldest are dropped
+_MOST = 1_000  # events that may wait
 _KEPT_SECONDS = 7 * DAY
 _log = logging.getLogger("penchant.serve")
 
@@ -73,48 +74,51 @@ class HeadVectors:
         self.store, self.users, self.items, self.released, self.tiers = store, users, items, released, tiers
         self.settings = settings or LiveVectorSettings()
         self._key = f"heads:{users.model}"
-        self._seen: deque[tuple[str, str]] = deque(maxlen=_MOST)
+        self._lessons, self._drawn = Lessons(users, items, _MOST), generator(0)
         self._pace = Every(_PERIOD, clock)
         self._live = Lately(self._load, self._of(np.zeros(0, np.int64), np.zeros((0, released.shape[1]), np.float32)), _PERIOD, clock)
 
     def saw(self, pairs: Sequence[tuple[str, str]]) -> None:
-        """(item id, user id) of what was just done, not of what was taken back; the vectors move once a second.
+        """(item id, user id) of what was just done, not of what was taken back; the vectors move once a second, see ``Lessons``.
 
         Raises:
             StorageError: The store does not do what is asked.
         """
-        self._seen.extend(pairs)
-        if self._seen and self._pace.due():
+        if self.tiers.current().heads:
+            self._lessons.add(pairs)
+        if pairs and self._pace.due():
             self.step()
 
     def step(self) -> int:
-        """Move the vectors of head items by what was seen; how many moved.
+        """Move the vectors of head items by what was seen; how many may have moved.
 
         Raises:
             StorageError: The store does not do what is asked.
         """
+        users, codes = self._lessons.take()
         heads = self.tiers.current().heads
-        seen = [(item, user) for item, user in self._seen if item in heads and self.items.encode([item])[0]]
-        self._seen.clear()
-        people = list(dict.fromkeys(user for _, user in seen))
-        vectors = {user: read.vector.values for user, read in zip(people, self.users.look(people), strict=True) if read is not None}
-        by_item: dict[str, list[np.ndarray]] = {}
-        for item, user in seen:
-            if user in vectors:
-                by_item.setdefault(item, []).append(vectors[user])
         (found,) = self.store.get([self._key])
         before = _vectors(found)
         after = {item: vector for item, vector in before.items() if item in heads}
-        if by_item:
-            names = list(by_item)
-            released = self.released[self.items.encode(names) - 1]
-            now = np.array([after.get(name, own) for name, own in zip(names, released, strict=True)], np.float32)
-            towards = np.array([np.mean(by_item[name], axis=0) for name in names], np.float32)
-            after |= dict(zip(names, moved(now, released, towards, self.settings), strict=True))
+        names = [item for item in heads if self.items.encode([item])[0]] if len(codes) else []
+        if names:
+            after = dict(zip(names, self._moved(names, after, users, codes), strict=True))
         elif len(after) == len(before):
             return 0
         done = self.store.put({self._key: Write(to_bytes(after), 0 if found is None else found.version, _KEPT_SECONDS)})
-        return len(by_item) if done else 0  # where somebody else was faster, the next events count
+        return len(names) if done else 0  # where somebody else was faster, the next events count
+
+    def _moved(self, names: Sequence[str], after: Mapping[str, np.ndarray], users: np.ndarray, codes: np.ndarray) -> np.ndarray:
+        """float32[H, V], the vectors of these items after events float32[B, V], int64[B]."""
+        own = self.items.encode(names).astype(np.int64)
+        released = self.released[own - 1]
+        now = np.array([after.get(name, row) for name, row in zip(names, released, strict=True)], np.float32)
+        place = np.full(len(self.released) + 1, -1)
+        place[own] = np.arange(len(own))
+        rest = np.flatnonzero(place[1:] < 0)
+        some = rest if len(rest) <= self.settings.sampled else self._drawn.choice(rest, self.settings.sampled, replace=False)
+        expected = chances(users, now, self.released[some], len(rest) / max(len(some), 1))
+        return moved(now, released, users, place[codes], expected, self.settings)
 
     def current(self) -> Live:
         """As of a moment ago, and never further from the released vectors than allowed.

@@ -18,6 +18,7 @@ from penchant.core.errors import ArtifactError
 from penchant.data.vocabulary import Vocabulary
 from penchant.models.user_adapter import AdapterSettings, UserAdapter
 from penchant.serve.lately import Every, Lately
+from penchant.serve.lessons import Lessons
 from penchant.serve.stores import StateStore, Stored, Write
 from penchant.serve.user_vectors import UserVectors
 from penchant.users.decay import DAY
@@ -53,27 +54,19 @@ class LiveAdapter:
         self.store, self.users, self.items, self.released = store, users, items, released
         self.settings = settings or AdapterSettings()
         self._key = f"adapter:{users.model}"
-        self._seen: list[tuple[np.ndarray, int]] = []
+        self._lessons = Lessons(users, items, _MOST)
         self._pace = Every(_PERIOD, clock)
         self._adapter, self._written = UserAdapter(released, self.settings), b""
         self._current = Lately(self._load, None, _PERIOD, clock)
 
     def saw(self, pairs: Sequence[tuple[str, str]]) -> None:
-        """(item id, user id) of what was just done; it is learnt from once a second.
-
-        Users whose vector has seen the event, or who have none, teach nothing.
+        """(item id, user id) of what was just done; it is learnt from once a second, see ``Lessons``.
 
         Raises:
             StorageError: The store does not do what is asked.
         """
-        seen = pairs[: _MOST - len(self._seen)]  # whoever reads a long log is not held up by looking for what is too much anyway
-        codes = self.items.encode([item for item, _ in seen])
-        known = [(user, int(code)) for (_, user), code in zip(seen, codes, strict=True) if code]
-        people = list(dict.fromkeys(user for user, _ in known))
-        read = zip(people, self.users.look(people), strict=True)
-        before = {user: one.vector.values for user, one in read if one is not None and not one.fresh}
-        self._seen += [(before[user], code) for user, code in known if user in before]
-        if self._seen and self._pace.due():
+        self._lessons.add(pairs)
+        if len(self._lessons) and self._pace.due():
             self.step()
 
     def step(self) -> int:
@@ -82,14 +75,13 @@ class LiveAdapter:
         Raises:
             StorageError: The store does not do what is asked.
         """
-        if not self._seen:
+        vectors, codes = self._lessons.take()
+        if not len(codes):
             return 0
-        vectors, codes = zip(*self._seen, strict=True)
-        self._seen.clear()
         (found,) = self.store.get([self._key])
         if found is None or found.value != self._written:  # somebody else has learnt, or it is gone
             self._adapter = self._opened(found) or UserAdapter(self.released, self.settings)
-        self._adapter.learn(np.stack(vectors), np.array(codes))
+        self._adapter.learn(vectors, codes)
         self._written = self._adapter.to_bytes()
         done = self.store.put({self._key: Write(self._written, 0 if found is None else found.version, _KEPT_SECONDS)})
         return len(codes) if done else 0  # where somebody else was faster, that is what the next step begins with

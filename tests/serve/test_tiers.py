@@ -12,7 +12,7 @@ from starlette.testclient import TestClient
 
 from penchant.data.histories import Histories
 from penchant.items.live_tiers import LiveTiers, TierSettings
-from penchant.items.live_vectors import LiveVectorSettings, to_bytes
+from penchant.items.live_vectors import LiveVectorSettings, chances, to_bytes
 from penchant.pipeline.release import Release
 from penchant.serve.app import create_app
 from penchant.serve.events import LiveEvent
@@ -105,16 +105,21 @@ def users_vectors(shop: Timed, *users: str) -> np.ndarray:
 def test_a_head_item_moves_towards_who_does_something_with_it(shop: Timed) -> None:
     shop.happens("i1", "u1", "u2", "u3", "u4")
     shop.tiers.step()
-    people = users_vectors(shop, "u1", "u2")
-    own = shop.released[0]
+    people, own = users_vectors(shop, "u1", "u2"), shop.released[0]
+    expected = chances(people, own[None], shop.released[1:])[:, 0]
     assert shop.heads.drift(1) is None
-    shop.heads.saw([("i1", "u1"), ("i1", "u2"), ("i2", "u1"), ("no such item", "u1"), ("i1", "stranger")])
+    done = [("i1", "u1"), ("i2", "u2"), ("no such item", "u1"), ("i1", "stranger")]
+    shop.heads.saw(done)
+    shop.now += 1
+    assert shop.heads.current().codes.tolist() == [], "these vectors have seen it all"
+    shop.happens("i3", "u1", "u2")
+    shop.heads.saw(done)
     shop.now += 1
     live = shop.heads.current()
-    towards = people.mean(axis=0) / np.linalg.norm(people.mean(axis=0)) * np.linalg.norm(own)
     assert live.codes.tolist() == [1], "i2 is in the tail"
-    rate = LiveVectorSettings().rate
-    assert live.vectors[0] == pytest.approx(own + rate * (towards - own), abs=0.01)
+    units = people / np.linalg.norm(people, axis=1, keepdims=True)
+    step = LiveVectorSettings().rate * np.linalg.norm(own) * ((1 - expected[0]) * units[0] - expected[1] * units[1])
+    assert live.vectors[0] == pytest.approx(own + step, abs=0.01)
     for _ in range(200):
         shop.now += 1
         shop.heads.saw([("i1", "u1"), ("i1", "u2")])
@@ -122,7 +127,7 @@ def test_a_head_item_moves_towards_who_does_something_with_it(shop: Timed) -> No
     drift = shop.heads.drift(1)
     assert drift is not None
     assert drift <= 0.3 + 1e-5, "never out of the ball, after rounding either"
-    assert drift > rate * np.linalg.norm(towards - own) / np.linalg.norm(own)
+    assert drift > np.linalg.norm(step) / np.linalg.norm(own)
 
 
 def test_lists_go_by_the_live_vectors_exactly(shop: Timed) -> None:
@@ -154,7 +159,9 @@ def test_who_leaves_the_head_has_the_released_vector_again(shop: Timed) -> None:
     shop.happens("i1", "u1", "u2", "u3", "u4")
     shop.tiers.step()
     users_vectors(shop, "u1")
+    shop.happens("i3", "u1")
     shop.heads.saw([("i1", "u1")])
+    assert shop.heads.store.get([shop.heads._key]) != [None]
     shop.now += DAY
     shop.tiers.step()
     shop.heads.step()
