@@ -1,4 +1,4 @@
-"""What keeps BERT4Rec behind SASRec on Amazon Beauty: the number of its targets, or what it sees of a history?
+"""What keeps BERT4Rec behind SASRec on Amazon Beauty: the number of its targets, and what it sees of a history.
 
 All arms have the recipes' defaults, 6,000 steps, one seed; the last arm six times as many. Between the two networks stands SASRec
 trained on just those events that BERT4Rec would mask: as few targets, no masks.

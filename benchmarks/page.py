@@ -107,9 +107,9 @@ INTRODUCTIONS = {
         "whatever ranks the popular first does well on them; all events together tell whether that is worth it."
     ),
     "masked": (
-        "Why BERT4Rec stays behind SASRec on Amazon Beauty. One seed, 6,000 steps, the recipes' defaults. Masks leave a fifth of the targets: "
-        "SASRec that learns from just those events tells what that alone costs. The newest item of a random prefix is one target a row, and "
-        "what is seen then is what is seen in use."
+        "Why BERT4Rec stays behind SASRec on Amazon Beauty. One seed, 6,000 steps, the recipes' defaults. Masks leave a fifth of the "
+        "targets: SASRec that learns from just those events tells what that alone costs. The newest item of a random prefix is one target "
+        "a row, and what is seen then is what is seen in use."
     ),
     "stages": (
         "MovieLens 100K with ratings as likes and dislikes, leave-one-out; the recipe `modern_ranking` under the budget of its claim, "
