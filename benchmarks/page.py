@@ -29,6 +29,7 @@ TITLES = {  # also the order; a file not named here comes last, under its own na
     "adaptation": "Vectors that follow the day",
     "tiers": "Head and tail",
     "stages": "Generator, ranker, policy",
+    "repurchase": "What is due next",
     "masked": "Masked items against next items",
     "scaling": "More data",
     "indexes": "Nearest neighbours",
@@ -105,6 +106,11 @@ INTRODUCTIONS = {
         "defaults, at most 0.3 of their length. Each event is asked of the lists before it is learnt from. Daily: lists see the same "
         "vectors once a day. All live: every item is head. Which events are of head items is decided by what was popular just before, so "
         "whatever ranks the popular first does well on them; all events together tell whether that is worth it."
+    ),
+    "repurchase": (
+        "Complete Journey: of the product types a household has bought before, which does it buy in four weeks? Learnt from January to "
+        "September, asked in three windows from October on, a household counting once. Settings were chosen on August and September; with "
+        "others these windows had been looked at once. The shuffled control keeps how often and loses when."
     ),
     "masked": (
         "Why BERT4Rec stays behind SASRec on Amazon Beauty. One seed, 6,000 steps, the recipes' defaults. Masks leave a fifth of the "
