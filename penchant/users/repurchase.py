@@ -54,7 +54,8 @@ class Purchases:
         require(histories.timed, "histories without times", "cycles are made of days", "pass histories with times")
         kind = kinds[histories.items]
         rows = np.stack([histories.users[histories.rows], kind, histories.times // DAY], axis=1)[kind > 0]
-        return cls(*np.unique(rows.astype(np.int32), axis=0).T)
+        users, kinds, days = np.unique(rows.astype(np.int32), axis=0).T
+        return cls(users, kinds, days)
 
     def where(self, which: np.ndarray) -> Purchases:
         """Those of bool[P]."""
@@ -92,8 +93,8 @@ class Pairs:
     def of(cls, purchases: Purchases) -> Self:
         """Count."""
         if not len(purchases):
-            nothing = np.zeros(0)
-            return cls(*(nothing.astype(np.int32),) * 3, nothing.astype(np.int64), nothing, nothing)
+            none, nothing = np.zeros(0, np.int32), np.zeros(0)
+            return cls(none, none, none, none.astype(np.int64), nothing, nothing)
         same = (purchases.users[1:] == purchases.users[:-1]) & (purchases.kinds[1:] == purchases.kinds[:-1])
         place = np.concatenate([[0], np.cumsum(~same)])
         logs = np.log(np.diff(purchases.days)[same])
