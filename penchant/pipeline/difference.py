@@ -57,18 +57,29 @@ class _Stages:
         places: In the list.
         ranks: By generator.
         kept_out: Items that must not be shown.
+        merged: Among all candidates, before a ranker.
+        ranked: The same after it; of all candidates as merged where there is none.
     """
 
     places: dict[str, int]
     ranks: dict[str, dict[str, int]]
     kept_out: frozenset[str]
+    merged: dict[str, int]
+    ranked: dict[str, int]
 
     @classmethod
     def of(cls, found: Recommendation, catalog: Catalog) -> _Stages:
         places = {one.item_id: place for place, one in enumerate(found.suggestions, start=1)}
         ranks = {name: _places(catalog.items.decode(one.items[0][one.items[0] > 0])) for name, one in found.lists.items()}
         kept_out = [] if found.kept_out is None else catalog.items.decode(np.flatnonzero(found.kept_out[1:]) + 1)
-        return cls(places, ranks, frozenset(kept_out))
+        ranked = {} if found.merged is None else _places(catalog.items.decode(found.merged.items))
+        merged = ranked if found.unranked is None else _places(catalog.items.decode(found.unranked))
+        return cls(places, ranks, frozenset(kept_out), merged, ranked)
+
+    def moved(self, item: str) -> str:
+        """What the ranker did to an item; empty where it did nothing."""
+        before, after = self.merged.get(item), self.ranked.get(item)
+        return "" if before == after else f"from place {before} to {after} of the candidates"
 
     def rank(self, generator: str, item: str) -> int | None:
         """Place that a generator gave an item."""
@@ -91,6 +102,9 @@ def _why(item: str, one: _Stages, other: _Stages, old: Catalog, new: Catalog) ->
     ]
     change, name = max(changed, key=lambda found: abs(found[0]), default=(0.0, ""))
     if not change:
+        first, second = one.moved(item) or "nowhere", other.moved(item) or "nowhere"
+        if first != second:
+            return f"generators rank it as before; the ranker moves it {first} in the first, {second} in the second"
         return "generators rank it as before: others moved, or rules put it there"
     for stages, then in ((one, "first"), (other, "second")):
         if name not in stages.ranks:

@@ -99,6 +99,7 @@ class Recommendation:
         ranked: All candidates after filters and changes of scores, before selection; None where one model was asked for.
         ignored: Events of the history that steering left out.
         kept_out: bool[N + 1], items that must not be shown; None where one model was asked for.
+        unranked: int32[C], the items of ``merged`` in the order of before the ranker; None where there was none.
     """
 
     suggestions: tuple[Suggestion, ...]
@@ -114,6 +115,7 @@ class Recommendation:
     ranked: Candidates | None = None
     ignored: int = 0
     kept_out: np.ndarray | None = None
+    unranked: np.ndarray | None = None
 
 
 class Recommender:
@@ -253,6 +255,7 @@ class Recommender:
             None if made.chosen is None else made.chosen.ranked,
             whole.num_events - row.num_events,
             made.kept_out,
+            made.unranked,
         )
 
     def _by_model(self, model: str, asked: Asked, out: _Out, clock: _Clock) -> _Made:
@@ -280,12 +283,22 @@ class Recommender:
         clock.stage("generate")
         merged = merge(answered.lists, weights)
         clock.stage("merge and policy")
-        merged = self._ranked(asked.history, merged, answered.missing)
+        merged, unranked = self._ranked(asked.history, merged, answered.missing), merged.items
         clock.stage("rank")
         wishes = [Leaning(self.goods, taste) for taste in steering.tastes]
         mask = out.mask()
         chosen = policy.choose(asked, merged.items, merged.scores, mask, wishes)
-        return _Made(rung, answered, chosen.shown.items, chosen.shown.scores, _sources(merged, chosen), merged, chosen, mask)
+        return _Made(
+            rung,
+            answered,
+            chosen.shown.items,
+            chosen.shown.scores,
+            _sources(merged, chosen),
+            merged,
+            chosen,
+            mask,
+            None if merged.items is unranked else unranked,
+        )
 
     def _ranked(self, row: Histories, merged: Merged, missing: dict[str, str]) -> Merged:
         """In the ranker's order; as merged where there is none, or where it fails."""
@@ -407,6 +420,7 @@ class _Made:
     merged: Merged | None = None
     chosen: Chosen | None = None
     kept_out: np.ndarray | None = None
+    unranked: np.ndarray | None = None
 
 
 class _Clock:

@@ -17,6 +17,7 @@ from penchant.data.histories import Histories
 from penchant.data.splits import Targets
 from penchant.models.retrieval.popularity import Popularity
 from penchant.pipeline.composed import Composed
+from penchant.pipeline.difference import shifts
 from penchant.pipeline.merge import Merged, merge
 from penchant.pipeline.ranker import LightRanker, Lists, chosen, features, ordered
 from penchant.pipeline.rules.goods import Goods
@@ -156,6 +157,11 @@ def test_a_list_is_made_in_the_rankers_order_and_without_it_where_it_fails() -> 
         else:
             assert found.merged.items.tolist() == before.merged.items[::-1].tolist()
             assert found.merged.scores.tolist() == before.merged.scores.tolist()
+            assert found.unranked is not None and found.unranked.tolist() == before.merged.items.tolist()
+            told = {shift.item_id: shift.why for shift in shifts(before, found, plain.catalog, plain.catalog)}
+            assert told, "the lists differ"
+            assert all("the ranker moves it nowhere in the first, from place" in why or "others moved" in why for why in told.values())
+            assert any("the ranker moves it" in why for why in told.values())
             assert ids(own.recommend([], k=3)) == ids(plain.recommend([], k=3)), "nobody's list is as merged"
             assert ids(own.recommend(["i7"], k=5, model="ease")) == ids(plain.recommend(["i7"], k=5, model="ease"))
 
