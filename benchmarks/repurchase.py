@@ -41,7 +41,7 @@ def kinds_of(dataset: Dataset) -> tuple[np.ndarray, int]:
 
 
 def shuffled(purchases: Purchases, until: int) -> Purchases:
-    """The same pairs with as many purchases, on days drawn from those of the same household; what is not before ``until`` stays."""
+    """Purchases before ``until`` on days drawn evenly over those of the same household; two of a pair on one day count once."""
     random = generator(0)
     early = purchases.before(until)
     first, last = (np.full(int(purchases.users.max()) + 1, fill) for fill in (until, 0))
@@ -101,21 +101,21 @@ def by_mean_interval(cycles: Cycles) -> Score:
 
 
 def due_dates(purchases: Purchases, cycles: Cycles) -> dict[str, float]:
-    """Median days between the date told on the day of a purchase and the next one, of pairs with three purchases before."""
+    """Median days between the date told on the day after a purchase and the next one, of pairs with three purchases before."""
     errors: dict[str, list[np.ndarray]] = {"renewal": [], "mean interval": []}
-    for day in range(STARTS[0], STARTS[-1] + WITHIN, 4):
+    for day in range(STARTS[0], STARTS[-1] + WITHIN, 7):
         past = Pairs.of(purchases.before(day))
         now = purchases.where((purchases.days >= day) & (purchases.days < day + 300))
         rows = {key: at for at, key in enumerate(zip(past.users.tolist(), past.kinds.tolist(), strict=True))}
         first = np.unique(np.stack([now.users, now.kinds], axis=1), axis=0, return_index=True)[1]
         at = np.array([rows.get(key, -1) for key in zip(now.users[first].tolist(), now.kinds[first].tolist(), strict=True)])
-        keep = (at >= 0) & (past.last[at] >= day - 4) & (past.intervals[at] >= 2)  # bought a moment ago
+        keep = (at >= 0) & (past.last[at] == day - 1) & (past.intervals[at] >= 2)
         if keep.any():
             due = cycles.due(past, day)
             real = now.days[first][keep] - day + 1
             errors["renewal"].append(np.abs(due.days[at[keep]] - real))
             mean = np.exp(past.sums / np.maximum(past.intervals, 1))
-            errors["mean interval"].append(np.abs(past.last[at[keep]] + mean[at[keep]] - day + 1 - real))
+            errors["mean interval"].append(np.abs(np.maximum(mean[at[keep]], 1.0) - real))
     return {name: float(np.median(np.concatenate(found))) for name, found in errors.items()}
 
 
@@ -155,7 +155,7 @@ def main() -> None:
             gain = compare(np.array([one[user] for user in both]), np.array([other[user] for user in both]))
             rows.append(row(f"{told}, {first} less {second}", "", gain.mean.mean, low=gain.mean.low, high=gain.mean.high, p=gain.p))
     rows += [
-        row(f"due date told on the day of a purchase, {name}: median error", "days", one)
+        row(f"due date told on the day after a purchase, {name}: median error", "days", one)
         for name, one in due_dates(purchases, cycles).items()
     ]
     write("repurchase", rows)

@@ -25,7 +25,7 @@ from penchant.serve.requests import RecommendIn
 
 SECONDS = 10.0
 KNOWN = ("history", "state", "cards")
-COMPUTED = ("generate", "merge and policy", "reasons")
+COMPUTED = ("generate", "merge and policy", "rank", "reasons")
 
 
 def processor_seconds(port: int) -> float:

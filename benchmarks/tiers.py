@@ -3,7 +3,8 @@
 Two streams of ratings, as in ``benchmarks.adaptation``: SASRec learns from the first 70 % of the events and stays as it is. Of the
 others each is asked of the lists before it is learnt from. Events are taken as if so many came in a day (DAILY), as these data are
 spread over months and years; an item becomes head when more than HIGH of the newest (worth half after a day) are of it.
-Settings of vectors are the platform's defaults; DAILY and HIGH were set before anything was measured.
+Settings of vectors are the platform's defaults (whose rate was chosen on the first stream), but that the softmax goes over all items;
+vectors go through the bytes they are stored as. DAILY and HIGH were set before anything was measured.
 
     released       nothing moves
     live head      vectors of head items move with every BATCH of events
@@ -30,7 +31,7 @@ from penchant.core.seeds import seed_everything
 from penchant.data.sources import load
 from penchant.evaluate.significance import compare
 from penchant.items.live_tiers import LiveTiers, TierSettings
-from penchant.items.live_vectors import LiveVectorSettings, chances, moved
+from penchant.items.live_vectors import LiveVectorSettings, chances, from_bytes, moved, to_bytes
 from penchant.users.decay import DAY, Decayed
 
 STEPS, QUICK, BATCH = 2_000, 60, 64
@@ -112,7 +113,8 @@ def _learn(events: Stream, part: slice, heads: LiveTiers, live: np.ndarray, *, g
     place[codes] = np.arange(len(codes))
     users, rest = events.users[part], place[1:] < 0
     expected = chances(users, live[codes - 1], live[rest])
-    live[codes - 1] = moved(live[codes - 1], events.items[codes - 1], users, place[events.targets[part]], expected, LIVE)
+    after = moved(live[codes - 1], events.items[codes - 1], users, place[events.targets[part]], expected, LIVE)
+    live[codes - 1] = list(from_bytes(to_bytes({str(code): row for code, row in zip(codes, after, strict=True)})).values())
 
 
 def rows_of(name: str, events: Stream) -> list[dict[str, object]]:

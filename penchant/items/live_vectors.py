@@ -21,7 +21,7 @@ from pydantic import Field
 from penchant.core.sealed import sealed, unsealed
 from penchant.core.settings import Settings
 
-_MAGIC = b"PCH1"
+_MAGIC = b"PCH2"
 _LEAST = 1e-12  # a shorter vector has no direction
 
 
@@ -75,9 +75,9 @@ def near(vectors: np.ndarray, released: np.ndarray, drift: float) -> np.ndarray:
 
 
 def to_bytes(vectors: Mapping[str, np.ndarray]) -> bytes:
-    """Vectors float32[V] by item id, as they are stored: in half precision."""
+    """Vectors float32[V] by item id, as they are stored: in single precision, as small steps would be lost in half."""
     names = json.dumps(list(vectors)).encode()
-    rows = np.array(list(vectors.values()), "<f2").tobytes()
+    rows = np.array(list(vectors.values()), "<f4").tobytes()
     return sealed(_MAGIC, len(names).to_bytes(4, "little") + names + rows)
 
 
@@ -90,5 +90,5 @@ def from_bytes(stored: bytes) -> dict[str, np.ndarray]:
     body = unsealed(_MAGIC, stored, what="live vectors", remedy="delete them: they are made anew", least=4)
     end = 4 + int.from_bytes(body[:4], "little")
     names = json.loads(body[4:end])
-    rows = np.frombuffer(body, "<f2", offset=end).astype(np.float32)
+    rows = np.frombuffer(body[end:], "<f4").astype(np.float32)
     return dict(zip(names, rows.reshape(len(names), -1), strict=True)) if names else {}

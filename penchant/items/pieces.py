@@ -50,7 +50,7 @@ def n_grams(codes: np.ndarray, length: int) -> tuple[np.ndarray, int]:
 
 
 def sentence_pieces(codes: np.ndarray, counts: np.ndarray, rows: int) -> tuple[np.ndarray, int]:
-    """As few of at most R learnt pieces as spell an item's codes. Pieces are learnt from events: what is often had gets long ones.
+    """At most R learnt pieces, which spell every item's codes. They are learnt from events: what is often had gets long ones.
 
     Args:
         codes: int[N + 1, L], row 0 ignored.

@@ -25,7 +25,7 @@ from penchant.core.errors import require
 from penchant.core.sealed import sealed, unsealed
 from penchant.core.settings import Settings
 
-_MARK = b"PCA1"
+_MARK = b"PCA2"
 _LEAST = 1e-12  # a shorter vector has no direction
 
 

@@ -13,6 +13,9 @@ from penchant.pipeline.ranker import Lists, Ranker
 from penchant.pipeline.recommender import LEAST_POOL, POOL
 from penchant.pipeline.rules.goods import Goods
 
+#: Places of a usual list: for as many generators are asked, whatever k is measured.
+SERVED = 20
+
 
 class Composed:
     """A retriever made of others, which are saved where it is not.
@@ -30,5 +33,5 @@ class Composed:
 
     def recommend(self, histories: Histories, k: int, *, exclude: Histories | None = None) -> TopK:
         """See ``Retriever``."""
-        pool = min(self.num_items, max(LEAST_POOL, POOL * k))
+        pool = min(self.num_items, max(LEAST_POOL, POOL * SERVED, k))
         return Lists.of(self.models, self.weights, histories, pool, exclude=exclude).ranked(self.ranker, self.goods, k)

@@ -36,7 +36,7 @@ from penchant.models.retrieval.linear import ease, item_knn
 from penchant.models.retrieval.popularity import Popularity
 from penchant.models.sequence.sasrec import SASRec, SASRecSettings
 from penchant.objectives.softmax import FullSoftmax, Objective, SampledSoftmax
-from penchant.pipeline.composed import Composed
+from penchant.pipeline.composed import SERVED, Composed
 from penchant.pipeline.ranker import LightRanker, Lists, chosen
 from penchant.pipeline.recommender import POOL
 from penchant.pipeline.release import ReleaseSettings, Window, write_release
@@ -46,8 +46,6 @@ from penchant.train.settings import TrainSettings
 
 #: Up to this many items the softmax goes over all of them.
 FULL_SOFTMAX_ITEMS = 50_000
-#: Places of a list for which a ranker is fitted.
-SERVED = 20
 
 
 class JobSettings(Settings):
@@ -259,7 +257,7 @@ def train_all(dataset: Dataset, split: Split, space: ItemSpace, settings: JobSet
 def light_ranker(models: Mapping[str, Retriever], weights: Mapping[str, float], goods: Goods, valid: Targets) -> LightRanker | None:
     """A ranker of what these models name together, if it helps on users that it was not fitted to."""
     pool = min(len(goods), POOL * SERVED)
-    return chosen(Lists.of(models, weights, valid.histories, pool, exclude=valid.histories), valid, goods, list(weights))
+    return chosen(Lists.of(models, weights, valid.histories, pool, exclude=valid.histories), valid, goods, weights)
 
 
 def measure(dataset: Dataset, split: Split, space: ItemSpace, trained: Trained, settings: JobSettings) -> Report:

@@ -301,10 +301,12 @@ class Recommender:
         )
 
     def _ranked(self, row: Histories, merged: Merged, missing: dict[str, str]) -> Merged:
-        """In the ranker's order; as merged where there is none, or where it fails."""
+        """In the ranker's order; as merged where there is none, where it does not know such lists, or where it fails."""
         if self.ranker is None or not row.num_events or not len(merged.items):
             return merged
         try:
+            if not self.ranker.knows(merged.generators):
+                return merged
             return ordered(merged, self.ranker.order(row, merged, self.goods))
         except (PenchantError, RuntimeError, ValueError, IndexError):
             missing["ranker"] = FAILED

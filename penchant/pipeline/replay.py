@@ -59,6 +59,8 @@ def remade(release: Release, given: Given, way: Way, *, explain: bool = False) -
     calls = Then(way, {**models, **of_the_moment})
     recommender = release.recommender(live=of_the_moment, instead=instead, calls=calls)
     recommender.rungs = tuple(rung for rung in recommender.rungs if rung.name == way.rung) or recommender.rungs
+    if "ranker" in way.missing:
+        recommender.ranker = None
     recommender.use(given.rules)
     found = recommender.recommend(
         history=given.history,

@@ -95,9 +95,9 @@ class HeadVectors:
         Raises:
             StorageError: The store does not do what is asked.
         """
-        users, codes = self._lessons.take()
         heads = self.tiers.current().heads
         (found,) = self.store.get([self._key])
+        users, codes = self._lessons.take()
         before = _vectors(found)
         after = {item: vector for item, vector in before.items() if item in heads}
         names = [item for item in heads if self.items.encode([item])[0]] if len(codes) else []

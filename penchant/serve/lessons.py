@@ -35,6 +35,8 @@ class Lessons:
         Raises:
             StorageError: The store does not do what is asked.
         """
+        if not pairs or len(self._seen) >= self.most:
+            return
         seen = pairs[: self.most - len(self._seen)]  # whoever reads a long log is not held up by looking for what is too much anyway
         codes = self.items.encode([item for item, _ in seen])
         known = [(user, int(code)) for (_, user), code in zip(seen, codes, strict=True) if code]

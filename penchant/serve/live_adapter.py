@@ -75,10 +75,10 @@ class LiveAdapter:
         Raises:
             StorageError: The store does not do what is asked.
         """
-        vectors, codes = self._lessons.take()
-        if not len(codes):
+        if not len(self._lessons):
             return 0
         (found,) = self.store.get([self._key])
+        vectors, codes = self._lessons.take()
         if found is None or found.value != self._written:  # somebody else has learnt, or it is gone
             self._adapter = self._opened(found) or UserAdapter(self.released, self.settings)
         self._adapter.learn(vectors, codes)

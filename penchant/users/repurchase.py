@@ -20,7 +20,7 @@ from typing import Self
 
 import numpy as np
 from pydantic import Field
-from scipy.special import log_ndtr, ndtr, ndtri
+from scipy.special import log_ndtr, ndtri
 
 from penchant.core.errors import require
 from penchant.core.settings import Settings
@@ -188,7 +188,7 @@ class Cycles:
         """The same with the chances of another purchase, from who has bought again and who might still."""
         again, kinds = self.again, len(self.again)
         mu, sigma = self._of(pairs)
-        left = _survival(until - pairs.last, mu, sigma)
+        left = np.exp(_log_survival(until - pairs.last - 1, mu, sigma))
         known, had = (np.bincount(pairs.kinds, one, kinds) for one in (pairs.intervals, np.ones(len(pairs))))
         for _ in range(_ROUNDS if len(pairs) else 0):
             still = again[pairs.kinds] * left
@@ -196,16 +196,23 @@ class Cycles:
             more = np.bincount(pairs.kinds, still, kinds)
             whole = (known.sum() + more.sum()) / (known.sum() + had.sum())
             again = (known + more + self.settings.kind * whole) / (known + had + self.settings.kind)
+            again[0] = whole
         return type(self)(self.means, self.spreads, again, self.shifts, self.settings)
 
     def _of(self, pairs: Pairs) -> tuple[np.ndarray, np.ndarray]:
         """float64[K] twice: mean and deviation of each pair's log intervals."""
         own, n = self.settings, pairs.intervals
-        expected = self.means[pairs.kinds] + self.shifts[pairs.users]
+        kinds, users = self._known(pairs)
+        expected = self.means[kinds] + self.shifts[users]
         mu = (pairs.sums + own.pair * expected) / (n + own.pair)
         off = pairs.squares - 2 * mu * pairs.sums + n * mu**2
-        sigma = np.sqrt((np.maximum(off, 0.0) + own.spread * self.spreads[pairs.kinds]) / (n + own.spread))
+        sigma = np.sqrt((np.maximum(off, 0.0) + own.spread * self.spreads[kinds]) / (n + own.spread))
         return mu, np.maximum(sigma, _NARROW)
+
+    def _known(self, pairs: Pairs) -> tuple[np.ndarray, np.ndarray]:
+        """Types and users; those that came later are told by what is known of all together."""
+        kinds, users = pairs.kinds, pairs.users
+        return np.where(kinds < len(self.means), kinds, 0), np.where(users < len(self.shifts), users, 0)
 
     def due(self, pairs: Pairs, day: int, *, within: int = 28) -> Due:
         """What to expect from ``day`` on.
@@ -218,7 +225,7 @@ class Cycles:
         require(within >= 1, f"within={within}", "a chance is one of some days", "pass within>=1")
         mu, sigma = self._of(pairs)
         elapsed = np.maximum(day - pairs.last - 1, 0)  # days on which nothing was bought
-        again = (pairs.intervals + self.settings.again * self.again[pairs.kinds]) / (pairs.intervals + self.settings.again)
+        again = (pairs.intervals + self.settings.again * self.again[self._known(pairs)[0]]) / (pairs.intervals + self.settings.again)
         left, later = _log_survival(elapsed, mu, sigma), _log_survival(elapsed + within, mu, sigma)
         still = again * np.exp(left)
         active = still / np.maximum(still + 1 - again, 1e-300)
@@ -231,10 +238,6 @@ class Cycles:
         )
 
 
-def _survival(days: np.ndarray, mu: np.ndarray, sigma: np.ndarray) -> np.ndarray:
-    """float64[K], the chance that an interval is longer than so many days."""
-    return ndtr(-(np.log(np.maximum(days, 0.5)) - mu) / sigma)
-
-
 def _log_survival(days: np.ndarray, mu: np.ndarray, sigma: np.ndarray) -> np.ndarray:
-    return log_ndtr(-(np.log(np.maximum(days, 0.5)) - mu) / sigma)
+    """float64[K], the logarithm of the chance that an interval is longer than so many days."""
+    return np.where(days > 0, log_ndtr(-(np.log(np.maximum(days, 1)) - mu) / sigma), 0.0)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
+from collections.abc import Collection
 from pathlib import Path
 
 import numpy as np
@@ -19,11 +19,12 @@ from penchant.models.retrieval.popularity import Popularity
 from penchant.pipeline.composed import Composed
 from penchant.pipeline.difference import shifts
 from penchant.pipeline.merge import Merged, merge
-from penchant.pipeline.ranker import LightRanker, Lists, chosen, features, ordered
+from penchant.pipeline.ranker import LightRanker, Lists, chosen, features, ordered, unusual
 from penchant.pipeline.rules.goods import Goods
 from tests.pipeline.test_recommender import composed, ids, system
 
 SIZE, WIDTH, PEOPLE = 60, 8, 400
+BOTH = {"one": 1.0, "two": 1.0}
 
 
 def goods() -> Goods:
@@ -51,7 +52,7 @@ def lists() -> Lists:
     random = np.random.default_rng(1)
     histories = Histories.of([[int(one)] for one in random.integers(1, SIZE + 1, PEOPLE)])
     models = {name: Named(np.argsort(random.random((PEOPLE, SIZE)), axis=1)[:, :30] + 1) for name in ("one", "two")}
-    return Lists.of(models, {"one": 1.0, "two": 1.0}, histories, 30, exclude=histories)  # type: ignore[arg-type]
+    return Lists.of(models, BOTH, histories, 30, exclude=histories)  # type: ignore[arg-type]
 
 
 def targets(found: Lists, wanted: np.ndarray) -> Targets:
@@ -69,7 +70,7 @@ def nearest(found: Lists) -> np.ndarray:
 def test_it_learns_what_is_taken_and_is_kept() -> None:
     found = lists()
     wanted = nearest(found)
-    ranker = chosen(found, targets(found, wanted), goods(), ["one", "two"])
+    ranker = chosen(found, targets(found, wanted), goods(), BOTH)
     assert ranker is not None
     ranked = found.ranked(ranker, goods(), 10).items
     assert (ranked[:, 0] == wanted).mean() > 0.9
@@ -79,8 +80,8 @@ def test_it_learns_what_is_taken_and_is_kept() -> None:
 def test_it_is_not_kept_where_there_is_nothing_to_learn() -> None:
     found = lists()
     random = np.random.default_rng(2)
-    assert chosen(found, targets(found, np.array([random.choice(one.items) for one in found.merged])), goods(), ["one", "two"]) is None
-    assert chosen(found, targets(found, np.full(PEOPLE, SIZE + 1)), goods(), ["one", "two"]) is None
+    assert chosen(found, targets(found, np.array([random.choice(one.items) for one in found.merged])), goods(), BOTH) is None
+    assert chosen(found, targets(found, np.full(PEOPLE, SIZE + 1)), goods(), BOTH) is None
 
 
 def test_features_are_what_they_say() -> None:
@@ -95,12 +96,34 @@ def test_features_are_what_they_say() -> None:
     found = features(Histories.of([[3, 9, 3]]), merged, stock, ["tandem", "ease"], 3)
     assert stock.vectors is not None
     by_item = dict(zip(merged.items.tolist(), found, strict=True))
-    assert by_item[5][1] == pytest.approx(60 / 61) and by_item[6][1] == pytest.approx(60 / 62) and by_item[7][1] == 0
-    assert all(row[2] == 0 for row in found)
+    assert by_item[5][0] == pytest.approx(60 / 61) and by_item[6][0] == pytest.approx(60 / 62) and by_item[7][0] == 0
+    assert all(row[1] == 0 for row in found)
     for item, row in by_item.items():
         like = stock.vectors[[3, 9]] @ stock.vectors[item]
-        np.testing.assert_allclose(row[3:], [np.log1p(item), like.max(), like[0]], rtol=1e-5)
-    np.testing.assert_allclose(found[:, 0], np.log(merged.scores))
+        np.testing.assert_allclose(row[2:], [np.log1p(item), like.max(), like[0]], rtol=1e-5)
+
+
+def test_what_was_asked_for_and_what_is_done_now_reach_the_order() -> None:
+    one, two = (TopK(np.array([items], np.int32), np.zeros((1, 2), np.float32)) for items in ([5, 6], [7, 5]))
+    usual = merge({"one": one, "two": two}, BOTH)
+    assert unusual(usual, BOTH, 3) == pytest.approx(np.zeros(3))
+    asked = merge({"one": one, "two": two}, {"one": 1.0, "two": 50.0})
+    told = dict(zip(asked.items.tolist(), unusual(asked, BOTH, 3), strict=True))
+    assert told[6] == pytest.approx(0.0)
+    assert told[7] > 2.0
+    now = merge({"one": one, "two": two, "trending": TopK(np.array([[9]], np.int32), np.zeros((1, 1)))}, {**BOTH, "trending": 0.3})
+    told = dict(zip(now.items.tolist(), unusual(now, BOTH, 4), strict=True))
+    assert told[9] > 0.5 and told[5] == pytest.approx(0.0)
+    plain = LightRanker(BOTH, np.zeros(5))
+    history = Histories.of([[1]])
+    assert ordered(asked, plain.order(history, asked, goods())).items[0] == 7
+    assert ordered(now, plain.order(history, now, goods())).items[0] == 9
+
+
+def test_it_knows_lists_of_the_generators_it_was_fitted_to() -> None:
+    ranker = LightRanker({"tandem": 2.0, "ease": 1.0}, np.zeros(5))
+    assert ranker.knows(["tandem", "ease", "trending"]) and ranker.knows(["ease", "tandem-dense"])
+    assert not ranker.knows(["item-knn"]) and not ranker.knows(["stored", "ease"]) and not ranker.knows(["tandem", "trending"])
 
 
 def test_scores_keep_their_places() -> None:
@@ -112,17 +135,18 @@ def test_scores_keep_their_places() -> None:
 
 
 def test_only_the_first_change_places() -> None:
-    ranker = LightRanker(("one",), np.array([-1.0, 0, 0, 0, 0]), most=2)
-    merged = Merged(np.array([4, 2, 9]), np.array([0.5, 0.3, 0.1]), np.array([[1, 2, 3]]), ("one",))
+    ranker = LightRanker({"one": 1.0}, np.array([-1.0, 0, 0, 0]), most=2)
+    merged = merge({"one": TopK(np.array([[4, 2, 9]], np.int32), np.zeros((1, 3)))}, {"one": 1.0})
     assert ranker.order(Histories.of([[1]]), merged, goods()).tolist() == [1, 0, 2]
 
 
 def test_it_comes_back_from_disk(tmp_path: Path) -> None:
-    ranker = LightRanker(("one", "two"), np.array([0.1, 1 / 3, 2.0, 3.0, 4.0, 5.0]), most=7)
+    ranker = LightRanker({"two": 1.0, "one": 0.5}, np.array([0.1, 1 / 3, 2.0, 3.0, 4.0]), most=7)
     ranker.save(tmp_path / "ranker")
     again = LightRanker.load(tmp_path / "ranker")
+    assert list(again.generators.items()) == list(ranker.generators.items()), "weights are told apart by the order"
     assert (again.generators, again.weights.tolist(), again.most) == (ranker.generators, ranker.weights.tolist(), 7)
-    with write_artifact(tmp_path / "other", kind=LightRanker.KIND, settings={"generators": ["one"], "weights": [1.0], "most": 7}):
+    with write_artifact(tmp_path / "other", kind=LightRanker.KIND, settings={"generators": [["one", 1.0]], "weights": [1.0], "most": 7}):
         pass
     with pytest.raises(ArtifactError, match="a ranker of other features"):
         LightRanker.load(tmp_path / "other")
@@ -131,12 +155,18 @@ def test_it_comes_back_from_disk(tmp_path: Path) -> None:
 class Turned:
     """The last candidate first."""
 
+    def knows(self, generators: Collection[str]) -> bool:
+        return "sasrec" in generators
+
     def order(self, history: Histories, merged: Merged, goods: Goods) -> np.ndarray:
         return np.arange(len(merged.items))[::-1]
 
 
 class Broken:
     """Fails."""
+
+    def knows(self, generators: Collection[str]) -> bool:
+        return True
 
     def order(self, history: Histories, merged: Merged, goods: Goods) -> np.ndarray:
         raise InputError("a ranker", "it fails", "mend it")
@@ -162,6 +192,10 @@ def test_a_list_is_made_in_the_rankers_order_and_without_it_where_it_fails() -> 
             assert told, "the lists differ"
             assert all("the ranker moves it nowhere in the first, from place" in why or "others moved" in why for why in told.values())
             assert any("the ranker moves it" in why for why in told.values())
+            less = {"sasrec": 0.0}
+            assert ids(own.recommend(["i7"], k=5, weights=less)) == ids(plain.recommend(["i7"], k=5, weights=less)), (
+                "it knows no such lists"
+            )
             assert ids(own.recommend([], k=3)) == ids(plain.recommend([], k=3)), "nobody's list is as merged"
             assert ids(own.recommend(["i7"], k=5, model="ease")) == ids(plain.recommend(["i7"], k=5, model="ease"))
 
@@ -174,5 +208,5 @@ def test_the_composed_list_is_what_is_merged_and_ranked() -> None:
     found = Composed(models, weights, goods(), None).recommend(histories, 4, exclude=histories)  # type: ignore[dict-item]
     assert found.items[:, :2].tolist() == [[9, 8]] * 3
     assert found.items[0, 2:].tolist() == [4, 5]
-    ranked = Composed(models, weights, goods(), replace(LightRanker(("popularity",), np.zeros(5)), weights=np.array([0, 9.0, 0, 0, 0])))  # type: ignore[dict-item]
-    assert ranked.recommend(histories, 1, exclude=histories).items[:, 0].tolist() == [4, 4, 4]
+    ranked = Composed(models, weights, goods(), LightRanker({"popularity": 1.0, "turned": 5.0}, np.array([9.0, 0, 0, 0, 0])))  # type: ignore[dict-item]
+    assert ranked.recommend(histories, 1, exclude=histories).items[:, 0].tolist() == [4, 4, 9], "of nobody's list it knows nothing"

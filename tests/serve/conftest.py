@@ -27,6 +27,7 @@ from penchant.models.retrieval.content import ContentNeighbours
 from penchant.models.retrieval.linear import ease, item_knn
 from penchant.models.retrieval.popularity import Popularity
 from penchant.models.sequence.sasrec import SASRec, SASRecSettings
+from penchant.pipeline.ranker import LightRanker
 from penchant.pipeline.release import Release, ReleaseSettings, load_release, write_release
 from penchant.serve.app import create_app
 from penchant.serve.sqlite_log import SqliteEventLog
@@ -99,7 +100,8 @@ def make_release(folder: Path) -> Path:
     evaluations = [evaluate(model, split.test, name=name, ks=(10,)) for name, model in shown.items()]
     report = build_report(evaluations, split, dataset=dataset.summary(), vectors=space.vectors["text"])
     settings = ReleaseSettings(dataset="tiny", candidates=10)
-    write_release(folder, settings, dataset=dataset, space=space, models=models, encoder=encoder, report=report)
+    ranker = LightRanker(settings.generators, np.zeros(len(settings.generators) + 3))  # leaves every list as merged
+    write_release(folder, settings, dataset=dataset, space=space, models=models, encoder=encoder, report=report, ranker=ranker)
     return folder
 
 
