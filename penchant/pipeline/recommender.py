@@ -232,8 +232,7 @@ class Recommender:
         else:
             made = self._by_policy(policy, asked, out, steering, factors, seconds, clock)
         clock.stage("merge and policy")
-        missing = dict(made.answered.missing)
-        why = [Reason("", "none")] * len(made.items)
+        missing, why = dict(made.answered.missing), [Reason("", "none")] * len(made.items)
         if explain:
             why = _true_of_rules(self._explain(row, made.items, missing, clock.left(seconds)), made.chosen)
         clock.stage("reasons")
