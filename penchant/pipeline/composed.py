@@ -9,7 +9,8 @@ from collections.abc import Mapping
 
 from penchant.contracts import Retriever, TopK
 from penchant.data.histories import Histories
-from penchant.pipeline.ranker import Lists, Ranker
+from penchant.pipeline.ranker import Ranker
+from penchant.pipeline.ranker_fitting import Lists
 from penchant.pipeline.recommender import LEAST_POOL, POOL
 from penchant.pipeline.rules.goods import Goods
 

@@ -37,7 +37,8 @@ from penchant.models.retrieval.popularity import Popularity
 from penchant.models.sequence.sasrec import SASRec, SASRecSettings
 from penchant.objectives.softmax import FullSoftmax, Objective, SampledSoftmax
 from penchant.pipeline.composed import SERVED, Composed
-from penchant.pipeline.ranker import LightRanker, Lists, chosen
+from penchant.pipeline.ranker import LightRanker
+from penchant.pipeline.ranker_fitting import Lists, chosen
 from penchant.pipeline.recommender import POOL
 from penchant.pipeline.release import ReleaseSettings, Window, write_release
 from penchant.pipeline.rules.goods import Goods

@@ -21,7 +21,7 @@ from penchant.pipeline.merge import Merged, merge
 from penchant.pipeline.names import names
 from penchant.pipeline.pace import Pace, smoothed
 from penchant.pipeline.policy import Chosen, Policy, PolicySettings
-from penchant.pipeline.ranker import Ranker, ordered
+from penchant.pipeline.ranker import Ranker, ranked
 from penchant.pipeline.reasons import Explainer, Reason, reasons
 from penchant.pipeline.rules.asked import Asked
 from penchant.pipeline.rules.candidates import BROUGHT, Candidates
@@ -300,13 +300,9 @@ class Recommender:
         )
 
     def _ranked(self, row: Histories, merged: Merged, missing: dict[str, str]) -> Merged:
-        """In the ranker's order; as merged where there is none, where it does not know such lists, or where it fails."""
-        if self.ranker is None or not row.num_events or not len(merged.items):
-            return merged
+        """In the ranker's order, and as merged where it fails."""
         try:
-            if not self.ranker.knows(merged.generators):
-                return merged
-            return ordered(merged, self.ranker.order(row, merged, self.goods))
+            return ranked(self.ranker, row, merged, self.goods)
         except (PenchantError, RuntimeError, ValueError, IndexError):
             missing["ranker"] = FAILED
             return merged

@@ -19,7 +19,8 @@ from penchant.models.retrieval.popularity import Popularity
 from penchant.pipeline.composed import Composed
 from penchant.pipeline.difference import shifts
 from penchant.pipeline.merge import Merged, merge
-from penchant.pipeline.ranker import LightRanker, Lists, chosen, features, ordered, unusual
+from penchant.pipeline.ranker import LightRanker, features, ranked, unusual
+from penchant.pipeline.ranker_fitting import Lists, chosen
 from penchant.pipeline.rules.goods import Goods
 from tests.pipeline.test_recommender import composed, ids, system
 
@@ -72,8 +73,8 @@ def test_it_learns_what_is_taken_and_is_kept() -> None:
     wanted = nearest(found)
     ranker = chosen(found, targets(found, wanted), goods(), BOTH)
     assert ranker is not None
-    ranked = found.ranked(ranker, goods(), 10).items
-    assert (ranked[:, 0] == wanted).mean() > 0.9
+    lists_of_it = found.ranked(ranker, goods(), 10).items
+    assert (lists_of_it[:, 0] == wanted).mean() > 0.9
     assert (found.ranked(None, goods(), 10).items[:, 0] == wanted).mean() < 0.1
 
 
@@ -116,8 +117,8 @@ def test_what_was_asked_for_and_what_is_done_now_reach_the_order() -> None:
     assert told[9] > 0.5 and told[5] == pytest.approx(0.0)
     plain = LightRanker(BOTH, np.zeros(5))
     history = Histories.of([[1]])
-    assert ordered(asked, plain.order(history, asked, goods())).items[0] == 7
-    assert ordered(now, plain.order(history, now, goods())).items[0] == 9
+    assert ranked(plain, history, asked, goods()).items[0] == 7
+    assert ranked(plain, history, now, goods()).items[0] == 9
 
 
 def test_it_knows_lists_of_the_generators_it_was_fitted_to() -> None:
@@ -128,10 +129,10 @@ def test_it_knows_lists_of_the_generators_it_was_fitted_to() -> None:
 
 def test_scores_keep_their_places() -> None:
     merged = Merged(np.array([4, 2, 9]), np.array([0.5, 0.3, 0.1]), np.array([[1, 2, 3]]), ("one",))
-    turned = ordered(merged, np.array([2, 0, 1]))
-    assert turned.items.tolist() == [9, 4, 2]
+    turned = ranked(Turned(known="one"), Histories.of([[1]]), merged, goods())
+    assert turned.items.tolist() == [9, 2, 4]
     assert turned.scores.tolist() == [0.5, 0.3, 0.1]
-    assert turned.ranks.tolist() == [[3, 1, 2]]
+    assert turned.ranks.tolist() == [[3, 2, 1]]
 
 
 def test_only_the_first_change_places() -> None:
@@ -155,8 +156,11 @@ def test_it_comes_back_from_disk(tmp_path: Path) -> None:
 class Turned:
     """The last candidate first."""
 
+    def __init__(self, known: str = "sasrec") -> None:
+        self.known = known
+
     def knows(self, generators: Collection[str]) -> bool:
-        return "sasrec" in generators
+        return self.known in generators
 
     def order(self, history: Histories, merged: Merged, goods: Goods) -> np.ndarray:
         return np.arange(len(merged.items))[::-1]
