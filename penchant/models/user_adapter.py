@@ -6,7 +6,7 @@
 A and B are a low-rank change (Hu et al., "LoRA", ICLR 2022) with B = 0 at first; b is what everybody is drawn to at the moment.
 Before it learns from a batch, the adapter is judged by it: it serves only while, over the newest events, their items stand higher in
 its lists than in those of the released vectors, by 1 / log2(1 + place) of each. Likelihood would not do: what everybody turns to can make
-events likelier and lists worse, as in the control of ``benchmarks.adaptation``.
+events likelier and lists worse.
 
 Letters: B users of a batch, N items, V width, R rank, M sampled items.
 """

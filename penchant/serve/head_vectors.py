@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -100,25 +100,24 @@ class HeadVectors:
         users, codes = self._lessons.take()
         before = _vectors(found)
         after = {item: vector for item, vector in before.items() if item in heads}
-        names = [item for item in heads if self.items.encode([item])[0]] if len(codes) else []
-        if names:
-            after = dict(zip(names, self._moved(names, after, users, codes), strict=True))
+        own = dict(zip(heads, self.items.encode(list(heads)).tolist(), strict=True)) if len(codes) else {}
+        own = {item: code for item, code in own.items() if code}
+        if own:
+            now = np.array([after.get(item, self.released[code - 1]) for item, code in own.items()], np.float32)
+            after = dict(zip(own, self._moved(np.array(list(own.values())), now, users, codes), strict=True))
         elif len(after) == len(before):
             return 0
         done = self.store.put({self._key: Write(to_bytes(after), 0 if found is None else found.version, _KEPT_SECONDS)})
-        return len(names) if done else 0  # where somebody else was faster, the next events count
+        return len(own) if done else 0  # where somebody else was faster, the next events count
 
-    def _moved(self, names: Sequence[str], after: Mapping[str, np.ndarray], users: np.ndarray, codes: np.ndarray) -> np.ndarray:
-        """float32[H, V], the vectors of these items after events float32[B, V], int64[B]."""
-        own = self.items.encode(names).astype(np.int64)
-        released = self.released[own - 1]
-        now = np.array([after.get(name, row) for name, row in zip(names, released, strict=True)], np.float32)
+    def _moved(self, own: np.ndarray, now: np.ndarray, users: np.ndarray, codes: np.ndarray) -> np.ndarray:
+        """float32[H, V], the vectors ``now`` of items int64[H] after events float32[B, V], int64[B]."""
         place = np.full(len(self.released) + 1, -1)
         place[own] = np.arange(len(own))
         rest = np.flatnonzero(place[1:] < 0)
         some = rest if len(rest) <= self.settings.sampled else self._drawn.choice(rest, self.settings.sampled, replace=False)
         expected = chances(users, now, self.released[some], len(rest) / max(len(some), 1))
-        return moved(now, released, users, place[codes], expected, self.settings)
+        return moved(now, self.released[own - 1], users, place[codes], expected, self.settings)
 
     def current(self) -> Live:
         """As of a moment ago, and never further from the released vectors than allowed.
