@@ -53,9 +53,14 @@ def shuffled(purchases: Purchases, until: int) -> Purchases:
     return Purchases(*np.unique(rows.astype(np.int32), axis=0).T)
 
 
-def recalls(due: Pairs, scores: np.ndarray, bought: set[tuple[int, int]]) -> tuple[dict[int, float], dict[int, float]]:
-    """Recall@10 and AUC by household, of pairs against (household, type) pairs that were bought in the window."""
-    right = np.array([(user, kind) in bought for user, kind in zip(due.users.tolist(), due.kinds.tolist(), strict=True)])
+def keys(of: Pairs | Purchases) -> np.ndarray:
+    """int64, one number a household and type, rising as pairs and purchases are sorted."""
+    return (of.users.astype(np.int64) << 32) + of.kinds
+
+
+def recalls(due: Pairs, scores: np.ndarray, bought: Purchases) -> tuple[dict[int, float], dict[int, float]]:
+    """Recall@10 and AUC by household, of pairs against what was bought in the window."""
+    right = np.isin(keys(due), keys(bought))
     recall, auc = {}, {}
     edges = np.flatnonzero(np.diff(due.users)) + 1
     for part in np.split(np.arange(len(due)), edges):
@@ -76,8 +81,7 @@ def by_household(purchases: Purchases, seen: Purchases, score: Score) -> tuple[d
     for start in STARTS:
         past = Pairs.of(_joined(seen.before(STARTS[0]), purchases.where((purchases.days >= STARTS[0]) & (purchases.days < start))))
         window = purchases.where((purchases.days >= start) & (purchases.days < start + WITHIN))
-        bought = set(zip(window.users.tolist(), window.kinds.tolist(), strict=True))
-        found.append(recalls(past, score(past, start), bought))
+        found.append(recalls(past, score(past, start), window))
     means = []
     for part in (0, 1):
         users = sorted({user for one in found for user in one[part]})
@@ -106,10 +110,10 @@ def due_dates(purchases: Purchases, cycles: Cycles) -> dict[str, float]:
     for day in range(STARTS[0], STARTS[-1] + WITHIN, 7):
         past = Pairs.of(purchases.before(day))
         now = purchases.where((purchases.days >= day) & (purchases.days < day + 300))
-        rows = {key: at for at, key in enumerate(zip(past.users.tolist(), past.kinds.tolist(), strict=True))}
-        first = np.unique(np.stack([now.users, now.kinds], axis=1), axis=0, return_index=True)[1]
-        at = np.array([rows.get(key, -1) for key in zip(now.users[first].tolist(), now.kinds[first].tolist(), strict=True)])
-        keep = (at >= 0) & (past.last[at] == day - 1) & (past.intervals[at] >= 2)
+        found, first = np.unique(keys(now), return_index=True)  # sorted by day within a pair
+        known = keys(past)
+        at = np.minimum(np.searchsorted(known, found), len(known) - 1)
+        keep = (known[at] == found) & (past.last[at] == day - 1) & (past.intervals[at] >= 2)
         if keep.any():
             due = cycles.due(past, day)
             real = now.days[first][keep] - day + 1
