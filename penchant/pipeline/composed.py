@@ -34,5 +34,9 @@ class Composed:
 
     def recommend(self, histories: Histories, k: int, *, exclude: Histories | None = None) -> TopK:
         """See ``Retriever``."""
+        return self.lists(histories, k, exclude=exclude).ranked(self.ranker, self.goods, k)
+
+    def lists(self, histories: Histories, k: int = SERVED, *, exclude: Histories | None = None) -> Lists:
+        """What is merged, as for a usual list, before any ranker."""
         pool = min(self.num_items, max(LEAST_POOL, POOL * SERVED, k))
-        return Lists.of(self.models, self.weights, histories, pool, exclude=exclude).ranked(self.ranker, self.goods, k)
+        return Lists.of(self.models, self.weights, histories, pool, exclude=exclude)

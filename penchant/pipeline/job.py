@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import cast
@@ -36,10 +36,9 @@ from penchant.models.retrieval.linear import ease, item_knn
 from penchant.models.retrieval.popularity import Popularity
 from penchant.models.sequence.sasrec import SASRec, SASRecSettings
 from penchant.objectives.softmax import FullSoftmax, Objective, SampledSoftmax
-from penchant.pipeline.composed import SERVED, Composed
+from penchant.pipeline.composed import Composed
 from penchant.pipeline.ranker import LightRanker
-from penchant.pipeline.ranker_fitting import Lists, chosen
-from penchant.pipeline.recommender import POOL
+from penchant.pipeline.ranker_fitting import chosen
 from penchant.pipeline.release import ReleaseSettings, Window, write_release
 from penchant.pipeline.rules.goods import Goods
 from penchant.train.loop import Trainer, TrainingRun
@@ -230,7 +229,8 @@ def train_all(dataset: Dataset, split: Split, space: ItemSpace, settings: JobSet
     merged = ReleaseSettings(dataset=dataset.name).generators
     named: dict[str, Retriever] = {"tandem": candidates[weight], "ease": linear, "content": content}
     with stage("Fitting a ranker of what generators name"):
-        ranker = light_ranker(named, merged, goods, few)
+        served = Composed(named, merged, goods, None)
+        served.ranker = ranker = chosen(served.lists(few.histories, exclude=few.histories), few, goods, merged)
     costs["Tandem, dense head"] = costs["Tandem"]
     both = runs["Tandem"].seconds + runs["Tandem, code head"].seconds
     costs["Tandem"] = costs["Tandem, code head"] = replace(costs["Tandem, code head"], train_seconds=both)
@@ -245,7 +245,7 @@ def train_all(dataset: Dataset, split: Split, space: ItemSpace, settings: JobSet
             "Item-kNN": knn,
             "Content": content,
             "Popularity": popularity,
-            "The served list": cast(Retriever, Composed(named, merged, goods, ranker)),  # to be measured, not to be saved
+            "The served list": cast(Retriever, served),  # to be measured, not to be saved
         },
         costs=costs,
         runs=runs,
@@ -253,12 +253,6 @@ def train_all(dataset: Dataset, split: Split, space: ItemSpace, settings: JobSet
         head_quantiser=quantiser,
         ranker=ranker,
     )
-
-
-def light_ranker(models: Mapping[str, Retriever], weights: Mapping[str, float], goods: Goods, valid: Targets) -> LightRanker | None:
-    """A ranker of what these models name together, if it helps on users that it was not fitted to."""
-    pool = min(len(goods), POOL * SERVED)
-    return chosen(Lists.of(models, weights, valid.histories, pool, exclude=valid.histories), valid, goods, weights)
 
 
 def measure(dataset: Dataset, split: Split, space: ItemSpace, trained: Trained, settings: JobSettings) -> Report:
