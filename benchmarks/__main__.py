@@ -4,7 +4,7 @@ Afterwards ``python -m benchmarks.page`` renews the page. Measured apart, each b
 the online platform, which needs a release of its own (``serving``, ``resources``); what it costs by users and items (``cost``); what two
 layers of a user are worth together (``layers``); what learning from events as they come is for users (``adaptation``) and for head items
 (``tiers``); what each stage of a ranking platform adds (``stages``); when purchases are repeated (``repurchase``); what masks cost
-BERT4Rec (``masked``).
+BERT4Rec (``masked``); Tandem to its reported accuracy, beside other libraries (``tandem``).
 """
 
 from __future__ import annotations

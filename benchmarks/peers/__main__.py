@@ -12,23 +12,17 @@ peers not named stay; peers are installed at their first use.
 from __future__ import annotations
 
 import argparse
-import csv
 import json
-import os
-import subprocess
 import sys
 import tempfile
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
 from benchmarks.harness import RESULTS, compared, stamped, write
 from benchmarks.peers.environments import IMPLICIT, RECBOLE, RECTOOLS, Peer, interpreter
-from penchant.data.sources import load
+from benchmarks.peers.processes import OURS, export, run
 
-OURS = Path(__file__).with_name("run_penchant.py")
 SHAPE = {
     "width": 64, "layers": 2, "heads": 2, "dropout": 0.2, "length": 50, "threads": 2, "negatives": 64, "loss": "softmax",
     "tokens": 4096,  # ours: padded steps a batch
@@ -67,30 +61,6 @@ PARTS = {
     "training_mb": ("peak memory of training", "MB", False),
     "peak_mb": ("peak memory of all", "MB", False),
 }
-
-
-def export(path: Path) -> None:
-    """Write the events: user, item, place, and whether an event is held out (1 validation, 2 test)."""
-    histories = load("amazon-beauty").dataset.histories
-    left = histories.lengths[histories.rows] - histories.places  # 1 is the newest
-    held = np.where(left == 1, 2, np.where(left == 2, 1, 0))
-    with path.open("w", newline="", encoding="utf-8") as file:
-        out = csv.writer(file)
-        out.writerow(["user", "item", "place", "held"])
-        out.writerows(zip(histories.rows.tolist(), histories.items.tolist(), histories.places.tolist(), held.tolist(), strict=True))
-
-
-def run(python: Path, script: Path, events: Path, options: dict[str, Any]) -> dict[str, float]:
-    """The answer of one runner in a fresh process."""
-    threads = str(options["threads"])
-    environment = {**os.environ, "OMP_NUM_THREADS": threads, "MKL_NUM_THREADS": threads, "PYTHONWARNINGS": "ignore"}
-    if script == OURS:
-        environment["PYTHONPATH"] = str(Path(__file__).resolve().parents[2])
-    command = [str(python), str(script), str(events), json.dumps(options)]
-    done = subprocess.run(command, capture_output=True, text=True, check=False, env=environment, cwd=events.parent)
-    if done.returncode:
-        raise SystemExit(f"{script.name} failed:\n{done.stderr[-3000:]}")
-    return json.loads(done.stdout.strip().splitlines()[-1])
 
 
 def play(match: Match, events: Path, rounds: int, options: dict[str, Any]) -> list[dict[str, Any]]:

@@ -51,6 +51,9 @@ class Peer:
 
 RECBOLE = Peer("recbole", "1.2.1", first=(TORCH,), beside=("pandas==2.3.3", "numpy==2.4.6", "scipy==1.17.1", "setuptools==80.9.0"))
 RECTOOLS = Peer("rectools", "0.19.0", first=(TORCH,), beside=("pytorch-lightning==2.5.2", "numpy==1.26.4"), extras="[torch]")
+CORNAC = Peer(
+    "cornac", "3.0.1", first=(TORCH,), beside=("transformers==5.23.0", "faiss-cpu==1.15.1", "scikit-learn==1.9.1", "numpy==2.4.6")
+)
 IMPLICIT = Peer("implicit", "0.7.3", beside=("numpy==2.4.6", "scipy==1.17.1"))
 
 

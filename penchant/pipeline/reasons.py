@@ -17,6 +17,7 @@ from penchant.data.catalog import Catalog
 from penchant.data.histories import Histories
 from penchant.data.newest import newest_items
 from penchant.data.schema import ACTIONS
+from penchant.models.generative.shared_states import SharedStates
 from penchant.models.generative.tandem import Tandem
 
 VERBS = {
@@ -79,19 +80,21 @@ class BySample:
 
     def __init__(self, model: Tandem, *, sample: int = 2_048) -> None:
         count = min(sample, model.num_items)
-        self.model = model
+        self.model, self.shared = model, SharedStates(model)
         self.drawn = generator(20_240, model.num_items).choice(model.num_items, count, replace=False) + 1
+        self._rows: torch.Tensor | None = None  # of the drawn items
 
     @torch.no_grad()
     def chances(self, histories: Histories, items: np.ndarray, seconds: float | None = None) -> np.ndarray:
         """See ``Explainer``; off by the logarithm of how far the sample is from the catalogue."""
-        others = np.setdiff1d(self.drawn, items)
-        rows = self.model.tables()[1][torch.from_numpy(np.concatenate([items, others]).astype(np.int64))]
-        logits = torch.nn.functional.normalize(self.model.states(histories), dim=-1) @ rows.T
-        share = (self.model.num_items - len(items)) / max(len(others), 1)
-        below = logits[:, len(items) :] + float(np.log(share)) if len(others) else logits[:, :0]
-        whole = torch.cat([logits[:, : len(items)], below], dim=1).logsumexp(dim=1, keepdim=True)
-        return (logits[:, : len(items)] - whole).numpy()
+        table = self.model.tables()[1]
+        drawn = self._rows = table[torch.from_numpy(self.drawn.astype(np.int64))] if self._rows is None else self._rows
+        users = torch.nn.functional.normalize(self.shared.states(histories), dim=-1)
+        shown = users @ table[torch.from_numpy(items.astype(np.int64))].T
+        others = ~np.isin(self.drawn, items)
+        share = max(self.model.num_items - len(items), 1) / max(int(others.sum()), 1)
+        below = (users @ drawn.T).masked_fill_(torch.from_numpy(~others), -torch.inf) + float(np.log(share))
+        return (shown - torch.cat([shown, below], dim=1).logsumexp(dim=1, keepdim=True)).numpy()
 
 
 def score_drops(

@@ -37,6 +37,7 @@ from penchant.items.minilm import MiniLM
 from penchant.items.quantiser import Quantiser
 from penchant.items.tfidf import TfidfSvd
 from penchant.models.generative.retrievers import CodeRetriever, TandemRetriever
+from penchant.models.generative.shared_states import SharedStates
 from penchant.models.generative.tandem import Tandem
 from penchant.models.known_items import KnownItems
 from penchant.models.retrieval.content import ContentNeighbours
@@ -140,7 +141,7 @@ class Release:
 
     def explainer(self) -> Explainer:
         """The model that gives reasons."""
-        return BySample(self.tandem) if len(self.space.catalog) > LARGE else ByScores(self.tandem)
+        return BySample(self.tandem) if len(self.space.catalog) > LARGE else ByScores(SharedStates(self.tandem))
 
     def rungs(self, live: Collection[str] = ()) -> list[Rung]:
         """Ways to make a list, the best first: all generators; without generation; by the stored vector, where there are some;
