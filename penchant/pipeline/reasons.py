@@ -17,7 +17,6 @@ from penchant.data.catalog import Catalog
 from penchant.data.histories import Histories
 from penchant.data.newest import newest_items
 from penchant.data.schema import ACTIONS
-from penchant.models.generative.shared_states import SharedStates
 from penchant.models.generative.tandem import Tandem
 
 VERBS = {
@@ -80,7 +79,7 @@ class BySample:
 
     def __init__(self, model: Tandem, *, sample: int = 2_048) -> None:
         count = min(sample, model.num_items)
-        self.model, self.shared = model, SharedStates(model)
+        self.model = model
         self.drawn = generator(20_240, model.num_items).choice(model.num_items, count, replace=False) + 1
         self._rows: torch.Tensor | None = None  # of the drawn items
 
@@ -89,7 +88,7 @@ class BySample:
         """See ``Explainer``; off by the logarithm of how far the sample is from the catalogue."""
         table = self.model.tables()[1]
         drawn = self._rows = table[torch.from_numpy(self.drawn.astype(np.int64))] if self._rows is None else self._rows
-        users = torch.nn.functional.normalize(self.shared.states(histories), dim=-1)
+        users = torch.nn.functional.normalize(self.model.states(histories), dim=-1)
         shown = users @ table[torch.from_numpy(items.astype(np.int64))].T
         others = ~np.isin(self.drawn, items)
         share = max(self.model.num_items - len(items), 1) / max(int(others.sum()), 1)

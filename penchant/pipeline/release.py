@@ -36,8 +36,8 @@ from penchant.items.item_space import TEXT, ItemSpace
 from penchant.items.minilm import MiniLM
 from penchant.items.quantiser import Quantiser
 from penchant.items.tfidf import TfidfSvd
+from penchant.models.generative.quick_tandem import QuickTandem
 from penchant.models.generative.retrievers import CodeRetriever, TandemRetriever
-from penchant.models.generative.shared_states import SharedStates
 from penchant.models.generative.tandem import Tandem
 from penchant.models.known_items import KnownItems
 from penchant.models.retrieval.content import ContentNeighbours
@@ -59,7 +59,7 @@ TOGETHER = "item-knn"  # the model that knows what the same users chose
 STORED = "stored"  # the generator by a user's stored vector, which is Tandem's of a moment ago
 LIVE_WEIGHT = 0.3  # of a generator of the present, where Tandem has 2
 #: What can lie under models/, by the kind in its manifest.
-MODELS = {model.KIND: model for model in (Popularity, LinearItemModel, ContentNeighbours, SASRec, Tandem, KnownItems)}
+MODELS = {model.KIND: model for model in (Popularity, LinearItemModel, ContentNeighbours, SASRec, QuickTandem, KnownItems)}
 
 
 class Window(Settings):
@@ -141,7 +141,7 @@ class Release:
 
     def explainer(self) -> Explainer:
         """The model that gives reasons."""
-        return BySample(self.tandem) if len(self.space.catalog) > LARGE else ByScores(SharedStates(self.tandem))
+        return BySample(self.tandem) if len(self.space.catalog) > LARGE else ByScores(self.tandem)
 
     def rungs(self, live: Collection[str] = ()) -> list[Rung]:
         """Ways to make a list, the best first: all generators; without generation; by the stored vector, where there are some;
