@@ -208,8 +208,8 @@ def main() -> None:
     rows: list[dict[str, Any]] = []
     near_line(release, rows)
     latency(folder, shop, rows, named="no deadline")
-    latency(folder, shop, rows, "--deadline-ms", "30", named="a deadline of 30 ms")
-    latency(folder, shop, rows, "--deadline-ms", "30", "--dear-cores", "0", named="a deadline of 30 ms, stored vectors alone")
+    latency(folder, shop, rows, "--deadline-ms", "20", named="a deadline of 20 ms")
+    latency(folder, shop, rows, "--deadline-ms", "20", "--dear-cores", "0", named="a deadline of 20 ms, stored vectors alone")
     visible(folder, shop, rows, on="files")
     with tempfile.TemporaryDirectory() as place, servers(Path(place)) as options:
         visible(folder, shop, rows, *options, on="Redis and a broker")

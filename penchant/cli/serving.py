@@ -99,7 +99,9 @@ def serve_release(
     ] = None,
     apart: Annotated[
         bool | None,
-        typer.Option("--apart/--no-apart", help="Run networks in a process of their own. Default: where the catalogue is large."),
+        typer.Option(
+            "--apart/--no-apart", help="Run networks and the worker in processes of their own. Default: where the catalogue is large."
+        ),
     ] = None,
     adapt: AdaptOption = False,
     deadline_ms: Annotated[float, typer.Option("--deadline-ms", min=0, help="That a list may take; 0: as long as it takes.")] = 0.0,

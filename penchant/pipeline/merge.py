@@ -34,8 +34,8 @@ class Merged:
 
     def sources(self, place: int) -> list[str]:
         """The generators that named the item at ``place``, the one that ranked it best first."""
-        ranks = self.ranks[:, place]
-        return [self.generators[index] for index in np.argsort(np.where(ranks > 0, ranks, 1 << 30), kind="stable") if ranks[index] > 0]
+        named = [(rank, index) for index, rank in enumerate(self.ranks[:, place].tolist()) if rank > 0]
+        return [self.generators[index] for _, index in sorted(named)]
 
 
 def merge(lists: Mapping[str, TopK], weights: Mapping[str, float], *, row: int = 0) -> Merged:

@@ -29,15 +29,22 @@ class Pace:
         self.seconds, self._clock = seconds, clock
         self._samples: deque[tuple[float, float]] = deque(maxlen=samples)
         self._lock = threading.Lock()
+        self._told: tuple[float, float] | None = None  # until when what was said last holds, and what it was
 
     def took(self, seconds: float) -> None:
         """One more."""
         with self._lock:
             self._samples.append((self._clock(), seconds))
+            self._told = None
 
     def expected(self) -> float:
         """Seconds that 9 of 10 calls stayed below; 0 while too few are known."""
-        oldest = self._clock() - self.seconds
+        now = self._clock()
         with self._lock:
-            recent = sorted(took for when, took in self._samples if when >= oldest)
-        return recent[int(0.9 * len(recent))] if len(recent) >= _LEAST else 0.0
+            if self._told is not None and now < self._told[0]:
+                return self._told[1]
+            recent = [(took, when) for when, took in self._samples if when >= now - self.seconds]
+            expected = sorted(recent)[int(0.9 * len(recent))][0] if len(recent) >= _LEAST else 0.0
+            oldest = min((when for _, when in recent), default=now)
+            self._told = oldest + self.seconds, expected  # the samples stay the same as long as that
+            return expected

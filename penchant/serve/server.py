@@ -7,7 +7,7 @@ import os
 import signal
 import socket
 import sys
-from contextlib import closing, suppress
+from contextlib import ExitStack, closing, suppress
 from ipaddress import ip_address
 from pathlib import Path
 
@@ -21,9 +21,11 @@ from penchant.pipeline.shelf import Shelf, release_at
 from penchant.serve.app import create_app
 from penchant.serve.backends import SERVED_NAME, opened
 from penchant.serve.open_telemetry import Traces
-from penchant.serve.service import ServeSettings
+from penchant.serve.service import ServeSettings, apart
 from penchant.serve.sqlite_served import SqliteServedLog
 from penchant.serve.swap import settle
+from penchant.serve.work import work
+from penchant.serve.worker_apart import WorkerApart
 
 _TURN = 0.0005  # seconds
 _PATIENCE = 5  # seconds that running requests have at the end
@@ -50,7 +52,7 @@ def serve(
         data_dir: Where the log of what was served lies, and event log and state, as far as they are files.
         redis: Server that keeps what the worker makes instead, see ``penchant.serve.backends.opened``.
         kafka: Brokers that keep the event log instead.
-        follow: Run a near-line worker, too; not needed where ``work`` runs somewhere.
+        follow: Run a near-line worker, too, in a process of its own where networks have one; not needed where ``work`` runs somewhere.
         settings: How to answer.
 
     Raises:
@@ -64,14 +66,23 @@ def serve(
     with stage(f"Loading {folder}"):
         release = load_release(folder)
     traces = None if settings is None or settings.traces is None else Traces.to(settings.traces)
-    with opened(data_dir, redis=redis, kafka=kafka) as (log, store), closing(SqliteServedLog(Path(data_dir) / SERVED_NAME)) as served:
+    settings = settings or ServeSettings()
+    with (
+        opened(data_dir, redis=redis, kafka=kafka) as (log, store),
+        closing(SqliteServedLog(Path(data_dir) / SERVED_NAME)) as served,
+        ExitStack() as ends,
+    ):
         # One history at a time is too little work to share among cores; requests share them instead.
         torch.set_num_threads(1)
         # A thread that comes back from a matrix product waits this long for one that runs Python: the default is 5 ms each time.
         sys.setswitchinterval(_TURN)
+        if follow and apart(release, settings):
+            how = {"data_dir": data_dir, "redis": redis, "kafka": kafka, "adapts": settings.adapt, "traces": settings.traces}
+            ends.enter_context(closing(WorkerApart(work, place, **how)))
+            follow = False  # here
         app = create_app(release, log=log, store=store, settings=settings, follow=follow, shelf=shelf, served=served, traces=traces)
         settle()
-        if not loopback(host) and (settings is None or settings.keys is None):
+        if not loopback(host) and settings.keys is None:
             note(f"WARNING: {host} can be reached from other machines, and everybody may read and delete users' data: pass --keys FILE")
         with bound(host, port) as listener, suppress(KeyboardInterrupt):  # uvicorn has ended all requests before it passes this on
             signal.signal(signal.SIGTERM, _ended)  # which uvicorn passes on, too: what waits for the disk is written all the same

@@ -61,7 +61,9 @@ class ServeSettings(Settings):
         default=None, ge=0, description="that generation and reasons of lists with a deadline may take; None: 0.3 of all"
     )
     most_running: int = Field(default=128, ge=1, description="requests of the API under way; more are refused")
-    apart: bool | None = Field(default=None, description="run networks in a process of their own; None: where the catalogue is large")
+    apart: bool | None = Field(
+        default=None, description="run networks and the worker in processes of their own; None: where the catalogue is large"
+    )
     adapt: bool = Field(default=False, description="learn a small change to all users' vectors from events as they come, and use it")
     batch: int = Field(default=32, ge=1, description="rows of a model call, at most")
     rules: Path | None = Field(default=None, description="file of rules, watched; None: those of the release")
@@ -294,11 +296,14 @@ class Service:
             self.apart.close()
 
 
+def apart(release: Release, settings: ServeSettings) -> bool:
+    """Whether networks, and a worker of this server, run in processes of their own."""
+    large = len(release.space.catalog) > LARGE and (os.cpu_count() or 1) > 1
+    return large if settings.apart is None else settings.apart
+
+
 def _apart(release: Release, backend: Backend) -> Apart | None:
-    wanted = backend.settings.apart
-    if wanted is None:
-        wanted = len(release.space.catalog) > LARGE and (os.cpu_count() or 1) > 1
-    return Apart(release.path, names_of(release), turns=backend.turns) if wanted else None
+    return Apart(release.path, names_of(release), turns=backend.turns) if apart(release, backend.settings) else None
 
 
 def _quick(generators: Mapping[str, Generator], store: StateStore | None) -> list[str]:
