@@ -54,9 +54,10 @@ INTRODUCTIONS = {
         "costs does not depend on them. Both sides take turns; numbers are medians. Below: catalogues of random codes of growing size."
     ),
     "tandem": (
-        "Amazon Beauty, leave-one-out, full ranking, one seed, settings of the claim `tandem-beats-sasrec`, all cores. Timed is everything "
-        "after the text vectors: codes, network, codes of what was learnt, their head, the choice of its weight, and all validation. Beside "
-        "it Cornac's TIGER and RPG in the library's own settings and exact or beam search (20), each trained for 45 seconds before and after "
+        "Amazon Beauty, leave-one-out, full ranking, one seed, settings of the claim `tandem-beats-sasrec`, all cores. Timed is "
+        "everything after the text vectors: codes, network, codes of what was learnt, their head, the choice of its weight, and all "
+        "validation. Beside it Cornac's TIGER and RPG in the library's own settings and exact or beam search (20), each trained for 45 "
+        "seconds before and after "
         "it in fresh processes: their speed is compared, not their accuracy. Their item features are random. One of TIGER's epochs would "
         "take longer than our whole training."
     ),
@@ -75,8 +76,9 @@ INTRODUCTIONS = {
     "serving": (
         "The Complete Journey: 92,331 products, households of the release asking for lists of 20 with "
         "reasons, at random moments of a given rate (an open loop: times count from when a request should have left), for 12 seconds each. "
-        "Beside them 50 requests a second log 4 purchases each, which the server's worker follows, in a process of its own. All of it and the "
-        "load generator share two cores. A list has a deadline only where it says so; then late generators are left out, and lists are made in a quicker way. "
+        "Beside them 50 requests a second log 4 purchases each, which the server's worker follows, in a process of its own. "
+        "All of it and the load generator share two cores. A list has a deadline only where it says so; then late generators are left "
+        "out, and lists are made in a quicker way. "
         "Networks run in a process of their own on the same two cores. Those of the release were trained for at most 120 steps "
         "(`benchmarks.serving_release`), which changes what they say and not how long they take. Nearly every request is of a "
         "household that has not been here before, so nearly each has a vector made beside it; "

@@ -24,9 +24,13 @@ PATIENCE = 60.0
 
 
 def following(folder: Path) -> None:
-    """A worker that follows nothing: says that it is there, and when it was told to end."""
+    """A worker that follows nothing: says that it is there, and that it was told to end."""
     told = threading.Event()
-    signal.signal(signal.SIGTERM, lambda *_: told.set())
+
+    def end(*_: object) -> None:
+        told.set()
+
+    signal.signal(signal.SIGTERM, end)
     (folder / f"began {os.getpid()}").touch()
     told.wait()
     (folder / f"ended {os.getpid()}").touch()
@@ -47,7 +51,7 @@ def test_a_killed_worker_is_replaced_and_the_last_one_is_asked_to_end(tmp_path: 
     worker = WorkerApart(following, tmp_path)
     first = worker.pid
     assert first is not None
-    until(lambda: (tmp_path / f"began {first}").exists())
+    until((tmp_path / f"began {first}").exists)
     os.kill(first, signal.SIGKILL)
     until(lambda: worker.pid != first and (tmp_path / f"began {worker.pid}").exists())
     second = worker.pid

@@ -10,6 +10,8 @@ Letters: B rows, T steps, P shared steps, S own steps, W width, H heads, D width
 
 from __future__ import annotations
 
+from typing import cast
+
 import torch
 from torch import Tensor
 from torch.nn import functional as F
@@ -54,7 +56,7 @@ class QuickTandem(Tandem):
         shared = (lengths - own).clamp_(min=0)  # [B], how many of the first row's steps a row has before them
         before, rows = first[None, : int(shared.max())], inputs.gather(1, at.clamp(min=0)[..., None].expand(-1, -1, inputs.shape[2]))
         seen = _seen(at, shared, before.shape[1])
-        blocks = list(self.blocks)
+        blocks = cast(list[TransformerBlock], list(self.blocks))
         for block in blocks[:-1]:
             before, rows = _through(block, before, rows, seen)
         return self.norm(_last_step(blocks[-1], before, rows, seen))
@@ -102,7 +104,7 @@ def _seen(at: Tensor, shared: Tensor, steps: int) -> Tensor:
 def _through(block: TransformerBlock, first: Tensor, rows: Tensor, seen: Tensor) -> tuple[Tensor, Tensor]:
     """The shared steps [1, P, W] and the own ones [B, S, W] through a block."""
     of_first, of_rows = _heads(block.attention, block.attention_norm(first)), _heads(block.attention, block.attention_norm(rows))
-    mixed = F.scaled_dot_product_attention(*of_first.unbind(), is_causal=True)
+    mixed = F.scaled_dot_product_attention(of_first[0], of_first[1], of_first[2], is_causal=True)
     return _rest(block, first, mixed), _rest(block, rows, _mixed(of_first, of_rows, seen))
 
 
