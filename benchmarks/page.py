@@ -31,6 +31,7 @@ TITLES = {  # also the order; a file not named here comes last, under its own na
     "tiers": "Head and tail",
     "stages": "Generator, ranker, policy",
     "repurchase": "What is due next",
+    "portraits": "Portraits",
     "masked": "Masked items against next items",
     "scaling": "More data",
     "indexes": "Nearest neighbours",
@@ -122,6 +123,10 @@ INTRODUCTIONS = {
         "Complete Journey: of the product types a household has bought before, which does it buy in four weeks? Learnt from January to "
         "September, asked in three windows from October on, a household counting once. Settings were chosen on August and September; with "
         "others these windows had been looked at once. The shuffled control keeps how often and loses when."
+    ),
+    "portraits": (
+        "Complete Journey: portraits of all households from events alone, one after the other. Below: of households that bought something "
+        "new in the 60 days from November on, how many of five narrow categories named before that they then bought from."
     ),
     "masked": (
         "Why BERT4Rec stays behind SASRec on Amazon Beauty. One seed, 6,000 steps, the recipes' defaults. Masks leave a fifth of the "

@@ -8,7 +8,23 @@ import typer
 from rich.console import Console
 
 from penchant import __version__
-from penchant.cli import claims, data, drill, experiments, items, jobs, keys, plan, rebuild, release, replay, rules, serving, users
+from penchant.cli import (
+    claims,
+    data,
+    drill,
+    experiments,
+    items,
+    jobs,
+    keys,
+    plan,
+    portraits,
+    rebuild,
+    release,
+    replay,
+    rules,
+    serving,
+    users,
+)
 from penchant.core.errors import PenchantError
 
 app = typer.Typer(
@@ -26,6 +42,7 @@ app.add_typer(experiments.app, name="experiment", help="Try something on a part 
 app.add_typer(release.app, name="release", help="Which release is served, and what may take its place.")
 app.add_typer(rules.app, name="rules", help="What lists may look like.")
 app.add_typer(keys.app, name="keys", help="API keys: add, list, rotate, revoke.")
+app.add_typer(portraits.app, name="portraits", help="What events say of a user.")
 app.add_typer(users.app, name="user", help="A user's data: export it, or forget the user.")
 app.command("atlas")(claims.atlas)
 app.command("replay")(replay.replay)

@@ -1,0 +1,49 @@
+"""Potential interests: categories that a user has nothing of, told by what people with the same interests have.
+
+Letters: U users, G categories.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Self
+
+import numpy as np
+from scipy import sparse
+
+_NEVER = 1e-6  # share that stands for none
+
+
+@dataclass(frozen=True)
+class Adoption:
+    """How the categories of users go together.
+
+    Attributes:
+        lift: float32[G + 1, G + 1], logarithm of how much more often those who have the row's category have the column's than all do,
+            shrunk towards 0.
+        common: float32[G + 1], share of all users that have a category.
+    """
+
+    lift: np.ndarray
+    common: np.ndarray
+
+    @classmethod
+    def of(cls, has: sparse.csr_matrix, *, prior: float = 20.0) -> Self:
+        """Count.
+
+        Args:
+            has: bool[U, G + 1].
+            prior: Users of whom nothing but ``common`` is known, beside those who have a category.
+        """
+        ones = sparse.csr_matrix(has, dtype=np.float32)
+        count = np.asarray(ones.sum(axis=0)).ravel()
+        common = count / max(len(ones.indptr) - 1, 1)
+        together = ((ones.T @ ones).toarray() + prior * common) / (count[:, None] + prior)
+        return cls((np.log(together + _NEVER) - np.log(common + _NEVER)).astype(np.float32), common.astype(np.float32))
+
+    def scores(self, held: np.ndarray) -> np.ndarray:
+        """float32[G + 1], of each category for somebody who has those of int[h]: naive Bayes over what people have.
+
+        Each category that is there adds its lift, divided by the square root of their number, as they do not come independently.
+        """
+        return np.log(self.common + _NEVER) + self.lift[held].sum(axis=0) / np.sqrt(max(len(held), 1))

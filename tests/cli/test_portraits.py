@@ -1,0 +1,37 @@
+"""``penchant portraits show``: the portrait of a user of a release, in words and as JSON."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+from typer.testing import CliRunner
+
+from penchant.cli.main import app
+from penchant.core.errors import UnknownIdError
+from penchant.core.progress import quiet
+from penchant.pipeline.release import load_release
+from tests.serve.conftest import make_release
+
+run = CliRunner().invoke
+
+
+def test_a_portrait_is_shown(tmp_path: Path) -> None:
+    with quiet():
+        folder = make_release(tmp_path / "release")
+    release = load_release(folder)
+    told = run(app, ["portraits", "show", "u1", "--release", str(folder), "--json"], catch_exceptions=False)
+    assert told.exit_code == 0, told.output
+    portrait = json.loads(told.output)
+    history = release.histories.row(release.users.code("u1") - 1)
+    assert portrait["events"] == len(history)
+    assert (portrait["user_id"], portrait["release"]) == ("u1", release.id)
+    assert sum(one["weight"] for one in portrait["long"] if len(one["path"]) == 1) == pytest.approx(1, abs=0.1)
+    had = {release.space.catalog.items.ids[item - 1] for item in history.tolist()}
+    assert all(item_id in had for one in portrait["long"] for item_id in one["evidence"])
+    shown = run(app, ["portraits", "show", "u1", "--release", str(folder)], catch_exceptions=False)
+    assert f"{len(history)} event" in shown.output
+    assert portrait["long"][0]["path"][-1] in shown.output
+    with pytest.raises(UnknownIdError):
+        run(app, ["portraits", "show", "nobody", "--release", str(folder)], catch_exceptions=False)
