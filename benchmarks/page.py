@@ -83,7 +83,8 @@ INTRODUCTIONS = {
         "Networks run in a process of their own on the same two cores. Those of the release were trained for at most 120 steps "
         "(`benchmarks.serving_release`), which changes what they say and not how long they take. Nearly every request is of a "
         "household that has not been here before, so nearly each has a vector made beside it; "
-        "with stored vectors alone no list waits for a network."
+        "with stored vectors alone no list waits for a network. Batches: of a list without a deadline the network's call is a part only, "
+        "beside reasons (made a list at a time, of thirteen histories each) and Python; the last row says what a batch saves in that call."
     ),
     "resources": (
         "The Complete Journey again, one client that asks again as soon as it has an answer, so nothing waits for anything. Shares of the "

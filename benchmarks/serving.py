@@ -20,6 +20,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import torch
 
 from benchmarks.harness import compared, row, write
 from benchmarks.load import Body, Told, closed_loop, numbered, once, open_loop
@@ -163,6 +164,25 @@ def batches(release: Path, shop: Shop, rows: list[dict[str, Any]]) -> None:
     rows.append(
         {**compared("lists with 32 clients, batches of 32 against batches of 1", "a second", ours, alone, bar=2), "peer_name": "one by one"}
     )
+    rows.append(network_batches(load_release(release)))
+
+
+def network_batches(release: Release) -> dict[str, Any]:
+    """What a batch saves in Tandem's call alone, on one core: the most that batches can give a whole list, which also needs reasons."""
+    model, histories = release.models["tandem"], release.histories.take(np.arange(min(64, len(release.histories))))
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)
+    found: dict[int, list[float]] = {1: [], 32: []}
+    for _ in range(3):
+        for size, rates in found.items():
+            parts = [histories.take(np.arange(start, start + size)) for start in range(0, len(histories) // size * size, size)]
+            begun = time.perf_counter()
+            for part in parts:
+                model.recommend(part, 60, exclude=part)
+            rates.append(len(parts) * size / (time.perf_counter() - begun))
+    torch.set_num_threads(threads)
+    what = "Tandem's call alone, one core, batches of 32 against batches of 1"
+    return {**compared(what, "rows a second", found[32], found[1]), "peer_name": "one by one"}
 
 
 def near_line(release: Release, rows: list[dict[str, Any]]) -> None:
