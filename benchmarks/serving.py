@@ -3,11 +3,13 @@
 The server runs in a process of its own; the load generator shares the cores with it. Needs a release:
 
     python -m benchmarks.serving_release         # or, for an hour: penchant train complete-journey
-    python -m benchmarks.serving [FOLDER]        # of the release; default: runs/complete-journey/release
+    python -m benchmarks.serving [FOLDER]        # of the release; default: runs/complete-journey/release; --part for a part alone
 """
 
 from __future__ import annotations
 
+import argparse
+import json
 import os
 import re
 import subprocess
@@ -22,7 +24,7 @@ from typing import Any
 import numpy as np
 import torch
 
-from benchmarks.harness import compared, row, write
+from benchmarks.harness import RESULTS, compared, row, write
 from benchmarks.load import Body, Told, closed_loop, numbered, once, open_loop
 from penchant.pipeline.release import Release, load_release
 from penchant.serve.drill import programs
@@ -33,6 +35,7 @@ from penchant.serve.sqlite_store import SqliteStateStore
 from penchant.serve.state import LiveState
 
 RELEASE = Path("runs/complete-journey/release")
+PARTS = ("worker", "free", "deadline", "stored", "visible", "batches")
 RATES = (10, 20, 30, 40, 50, 80)
 SECONDS, EVENTS = 12.0, 200
 BASKET = 4  # events a request
@@ -221,20 +224,33 @@ def _seconds(call: Callable[[], object]) -> float:
 
 
 def main() -> None:
-    """Measure all, one after the other."""
-    folder = Path(sys.argv[1]) if len(sys.argv) > 1 else RELEASE
+    """Measure all, one after the other, or the parts named; rows of others stay as they were measured."""
+    parser = argparse.ArgumentParser(description="The online platform under load.")
+    parser.add_argument("release", nargs="?", type=Path, default=RELEASE, help="folder of a release of the Complete Journey")
+    parser.add_argument("--part", action="append", choices=PARTS, help="this one alone; repeat for several")
+    asked = parser.parse_args()
+    folder, parts = asked.release, asked.part or PARTS
     release = load_release(folder)
     shop = Shop(release)
     rows: list[dict[str, Any]] = []
-    near_line(release, rows)
-    latency(folder, shop, rows, named="no deadline")
-    latency(folder, shop, rows, "--deadline-ms", "20", named="a deadline of 20 ms")
-    latency(folder, shop, rows, "--deadline-ms", "20", "--dear-cores", "0", named="a deadline of 20 ms, stored vectors alone")
-    visible(folder, shop, rows, on="files")
-    with tempfile.TemporaryDirectory() as place, servers(Path(place)) as options:
-        visible(folder, shop, rows, *options, on="Redis and a broker")
-    batches(folder, shop, rows)
-    write("serving", rows)
+    if "worker" in parts:
+        near_line(release, rows)
+    if "free" in parts:
+        latency(folder, shop, rows, named="no deadline")
+    if "deadline" in parts:
+        latency(folder, shop, rows, "--deadline-ms", "20", named="a deadline of 20 ms")
+    if "stored" in parts:
+        latency(folder, shop, rows, "--deadline-ms", "20", "--dear-cores", "0", named="a deadline of 20 ms, stored vectors alone")
+    if "visible" in parts:
+        visible(folder, shop, rows, on="files")
+        with tempfile.TemporaryDirectory() as place, servers(Path(place)) as options:
+            visible(folder, shop, rows, *options, on="Redis and a broker")
+    if "batches" in parts:
+        batches(folder, shop, rows)
+    before = RESULTS / "serving.json"
+    found = {one["what"]: one for one in rows}
+    old = json.loads(before.read_text(encoding="utf-8")) if asked.part and before.exists() else []
+    write("serving", [found.pop(one["what"], one) for one in old] + list(found.values()))
 
 
 if __name__ == "__main__":

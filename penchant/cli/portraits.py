@@ -8,6 +8,7 @@ from typing import Annotated
 import numpy as np
 import typer
 from rich.console import Console
+from rich.markup import escape
 from rich.table import Table
 
 from penchant.cli.options import ReleaseOption
@@ -50,14 +51,14 @@ def show(
         }
         typer.echo(json.dumps(told, indent=1, ensure_ascii=False))
         return
-    console.print(portrait.prose())
+    console.print(portrait.prose(), markup=False, highlight=False)
     titles = loaded.space.catalog.titles()
     table = Table("", "interest", "weight", "because of")
     for layer, words in _LAYERS.items():
         for place, one in enumerate(getattr(portrait, layer)[:_SHOWN]):
             weight = f"{one.chance:.0%}, {one.days:.0f} days" if layer == "due" else f"{one.weight:.1%}"
-            because = ", ".join(titles[item - 1] for item in one.evidence)
-            table.add_row("" if place else words, " / ".join(one.path), weight, because, end_section=False)
+            because = escape(", ".join(titles[item - 1] for item in one.evidence))
+            table.add_row("" if place else words, escape(" / ".join(one.path)), weight, because)
         if getattr(portrait, layer):
             table.add_section()
     console.print(table)

@@ -99,13 +99,21 @@ def rebuild(
     dataset = loaded.dataset
     note(str(loaded.validated.summary))
     if (there := _there(shelf, plan, dataset)) is not None:
-        shutil.rmtree(work)
+        _clear(work)
         return Built(there, plan, dataset.histories.num_events, new=False)
     with dated(plan.until):
         run(dataset, encoder(dataset.catalog), settings(dataset), work=work / "run", release=work / "release", window=plan)
     name = shelf.add(work / "release")
-    shutil.rmtree(work)
+    _clear(work)
     return Built(name, plan, dataset.histories.num_events, new=True)
+
+
+def _clear(work: Path) -> None:
+    """The plan goes last: whoever is killed before finds it, and the release on the shelf, and does not make another one."""
+    for path in work.iterdir():
+        if path.name != PLAN:
+            shutil.rmtree(path) if path.is_dir() else path.unlink()
+    shutil.rmtree(work)
 
 
 def _begun(work: Path, base: Loaded, *, days: int, until: int | None) -> Window | None:

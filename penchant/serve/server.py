@@ -52,7 +52,8 @@ def serve(
         data_dir: Where the log of what was served lies, and event log and state, as far as they are files.
         redis: Server that keeps what the worker makes instead, see ``penchant.serve.backends.opened``.
         kafka: Brokers that keep the event log instead.
-        follow: Run a near-line worker, too, in a process of its own where networks have one; not needed where ``work`` runs somewhere.
+        follow: Run a near-line worker, too, in a process of its own where the networks of the first release have one; not needed where
+            ``work`` runs somewhere.
         settings: How to answer.
 
     Raises:
@@ -76,11 +77,13 @@ def serve(
         torch.set_num_threads(1)
         # A thread that comes back from a matrix product waits this long for one that runs Python: the default is 5 ms each time.
         sys.setswitchinterval(_TURN)
-        if follow and apart(release, settings):
+        elsewhere = follow and apart(release, settings)
+        here = follow and not elsewhere
+        app = create_app(release, log=log, store=store, settings=settings, follow=here, shelf=shelf, served=served, traces=traces)
+        if elsewhere:
             how = {"data_dir": data_dir, "redis": redis, "kafka": kafka, "adapts": settings.adapt, "traces": settings.traces}
-            ends.enter_context(closing(WorkerApart(work, place, **how)))
-            follow = False  # here
-        app = create_app(release, log=log, store=store, settings=settings, follow=follow, shelf=shelf, served=served, traces=traces)
+            worker = WorkerApart(work, place, how=lambda: {**how, "otherwise": app.state.current.service.release.path})
+            ends.enter_context(closing(worker))
         settle()
         if not loopback(host) and settings.keys is None:
             note(f"WARNING: {host} can be reached from other machines, and everybody may read and delete users' data: pass --keys FILE")

@@ -5,9 +5,11 @@ from __future__ import annotations
 import logging
 import time
 from collections.abc import Callable
+from math import nan
 
 from prometheus_client import CollectorRegistry, Gauge
 
+from penchant.core.errors import StorageError
 from penchant.items.live_tiers import LiveTiers, TierSettings
 from penchant.serve.counters import trending
 from penchant.serve.lately import Every, Lately
@@ -58,11 +60,21 @@ class Tiers:
         return self._tiers.now()
 
     def observe(self, registry: CollectorRegistry) -> None:
-        """Tell Prometheus."""
+        """Tell Prometheus, whichever process decides; NaN where the store cannot be read."""
+
+        def told(read: Callable[[LiveTiers], int]) -> Callable[[], float]:
+            def value() -> float:
+                try:
+                    return read(self.current())
+                except StorageError:
+                    return nan
+
+            return value
+
         heads = Gauge("penchant_head_items", "Items that are head at present.", registry=registry)
-        heads.set_function(lambda: len(self._tiers.last.heads))
+        heads.set_function(told(lambda tiers: len(tiers.heads)))
         flips = Gauge("penchant_tier_flips", "Promotions and demotions ever made, as the store has counted them.", registry=registry)
-        flips.set_function(lambda: self._tiers.last.flips)
+        flips.set_function(told(lambda tiers: tiers.flips))
 
     def _load(self) -> LiveTiers:
         (found,) = self.store.get([KEY])

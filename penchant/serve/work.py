@@ -9,7 +9,7 @@ from pathlib import Path
 
 import torch
 
-from penchant.core.errors import require
+from penchant.core.errors import ArtifactError, require
 from penchant.core.progress import note, stage
 from penchant.models.dense_head import DenseHead
 from penchant.pipeline.release import Release, load_release
@@ -70,6 +70,7 @@ def work(
     replay: bool = False,
     adapts: bool = False,
     traces: str | None = None,
+    otherwise: Path | None = None,
 ) -> None:
     """Run a near-line worker alone, until Ctrl-C or a termination signal; and refresh the vectors of users.
 
@@ -83,6 +84,7 @@ def work(
         replay: Forget what follows from these, and read them from their beginning.
         adapts: Whether it learns a change to all users' vectors from events; servers use it that are told to adapt.
         traces: URL of a collector of OpenTelemetry traces.
+        otherwise: Folder of the release to begin with where the live one of a shelf cannot be loaded: a server may still have an older.
 
     Raises:
         ArtifactError: The release or a file is damaged.
@@ -93,7 +95,12 @@ def work(
     place = Path(release_folder)
     folder, shelf = release_at(place), Shelf(place) if Shelf.at(place) else None
     with stage(f"Loading {folder}"):
-        release = load_release(folder)
+        try:
+            release = load_release(folder)
+        except ArtifactError:
+            if otherwise is None or shelf is None:
+                raise
+            release = load_release(otherwise)
     torch.set_num_threads(1)  # beside servers on the same cores
     with (
         nullcontext() if traces is None else closing(Traces.to(traces)) as told,

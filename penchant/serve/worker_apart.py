@@ -11,12 +11,13 @@ import multiprocessing
 import os
 import signal
 import threading
-from collections.abc import Callable
+import time
+from collections.abc import Callable, Mapping
 from multiprocessing.connection import Connection
 from multiprocessing.process import BaseProcess
 from typing import Any
 
-_PAUSE = 1.0  # seconds before another process is begun
+_PAUSE, _LONGEST = 1.0, 60.0  # seconds before another process is begun: twice as many each time, while they end at once
 _PATIENCE = 10.0  # seconds that the last step has at the end
 _NICE = 5  # those who wait for an answer go first
 _log = logging.getLogger("penchant.serve")
@@ -27,11 +28,12 @@ class WorkerApart:
 
     Args:
         run: At the top of a module, such as ``penchant.serve.work.work``.
-        args, how: Its arguments; they are sent to the process.
+        args: Sent to each process that is begun.
+        how: Gives further arguments for a process that is about to be begun.
     """
 
-    def __init__(self, run: Callable[..., object], *args: Any, **how: Any) -> None:
-        self._call = (run, args, how)
+    def __init__(self, run: Callable[..., object], *args: Any, how: Callable[[], Mapping[str, Any]] = dict) -> None:
+        self._run, self._args, self._how = run, args, how
         self._ended = threading.Event()
         self._process, self._line = self._begin()
         self._watch = threading.Thread(target=self._again, name="watch of the worker", daemon=True)
@@ -56,19 +58,30 @@ class WorkerApart:
     def _begin(self) -> tuple[BaseProcess, Connection]:
         context = multiprocessing.get_context("spawn")  # a copy of this process would have its locks, but not their owners
         theirs, ours = context.Pipe(duplex=False)
-        process = context.Process(target=_work, args=(theirs, *self._call), name="penchant worker", daemon=True)
+        process = context.Process(
+            target=_work, args=(theirs, self._run, self._args, dict(self._how())), name="penchant worker", daemon=True
+        )
         process.start()
         theirs.close()
         return process, ours
 
     def _again(self) -> None:
         """Begin another process whenever one has ended."""
-        while not self._ended.wait(_PAUSE):
+        pause, since = _PAUSE, time.monotonic()
+        while not self._ended.wait(pause):
             if self._process.is_alive():
+                pause = _PAUSE
                 continue
+            pause = _PAUSE if time.monotonic() - since > _LONGEST else min(2 * pause, _LONGEST)
+            since = time.monotonic()
             _log.warning("the worker ended with %s; another one is begun", self._process.exitcode)
+            try:
+                process, line = self._begin()
+            except OSError:
+                _log.exception("no process can be begun for the worker; it is tried again")
+                continue
             self._line.close()
-            self._process, self._line = self._begin()
+            self._process, self._line = process, line
 
 
 def _work(line: Connection, run: Callable[..., object], args: tuple[Any, ...], how: dict[str, Any]) -> None:

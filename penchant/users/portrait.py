@@ -25,9 +25,11 @@ from penchant.users.categories import CategoryTree
 from penchant.users.decay import DAY
 from penchant.users.potential import Adoption
 from penchant.users.repurchase import Cycles, Pairs, Purchases
+from penchant.users.together import AGAINST
 
 _MONTH = 30 * DAY
 _BOUGHT = ACTION_CODE["purchase"]
+_AGAINST = [ACTION_CODE[name] for name in AGAINST if name in ACTION_CODE]
 
 
 class PortraitSettings(Settings):
@@ -80,15 +82,16 @@ class DueSoon:
 
 @dataclass(frozen=True)
 class Portrait:
-    """A user as events show them.
+    """A user as events show them; what they turned down does not count.
 
     Attributes:
         events: Number of them.
         newest: When the newest one was; None where nobody knows.
-        short, long: Interests by weight; a parent's weight is its children's and its own, and those at the top add up to 1.
+        short, long: Interests by weight, small ones left out. A weight is a share of the layer's events with a category; a parent's is
+            its children's and its own, and those at the top add up to 1 with what is left out.
         potential: Categories that the user has nothing of.
         rare: Interests of few events which have come in several months.
-        due: What is bought again soon.
+        due: What is bought again within the days that count as soon, the most probable first.
     """
 
     events: int
@@ -151,6 +154,7 @@ class Portraits:
     @classmethod
     def fit(cls, histories: Histories, tree: CategoryTree, settings: PortraitSettings | None = None) -> Self:
         """Learn how categories go together and when they are bought again, from users' events."""
+        histories = _in_favour(histories)
         own = sparse.csr_matrix(
             (np.ones(histories.num_events, np.float32), (histories.rows, histories.items)),
             shape=(len(histories), len(tree.items.indptr) - 1),
@@ -174,6 +178,7 @@ class Portraits:
             InputError: It has another number of rows.
         """
         require(len(history) == 1, f"{len(history)} histories", "a portrait is of one user", "pass one row")
+        history = _in_favour(history)
         if not history.num_events:
             return Portrait(0, None, potential=self._potential(np.zeros(len(self.tree) + 1)))
         newest = int(history.times.max()) if history.timed else None
@@ -187,7 +192,7 @@ class Portraits:
             self._told(long, whole),
             self._potential(long),
             self._rare(long, history, whole),
-            self._due(history, whole, newest if now is None else now),
+            self._due(history, newest if now is None else now),
         )
 
     def vector(self, portrait: Portrait, vectors: np.ndarray, *, short: float = 0.5) -> np.ndarray:
@@ -229,7 +234,7 @@ class Portraits:
     def _potential(self, weights: np.ndarray) -> tuple[Interest, ...]:
         has = weights > 0
         has[0] = False
-        strongest = np.argsort(-weights, kind="stable")[: self.settings.strongest + 1]
+        strongest = np.argsort(-weights, kind="stable")[: self.settings.strongest]
         scores = self.adoption.scores(strongest[has[strongest]])
         open_ = np.flatnonzero(~has & (self.adoption.common > 0))
         open_ = open_[open_ > 0]
@@ -248,16 +253,17 @@ class Portraits:
         months = np.bincount(came, minlength=len(weights))
         return self._interests(np.flatnonzero((months >= self.settings.months) & (weights <= self.settings.rare)), weights, seen)
 
-    def _due(self, history: Histories, seen: _Seen, now: int | None) -> tuple[DueSoon, ...]:
-        if self.cycles is None or now is None:
+    def _due(self, history: Histories, now: int | None) -> tuple[DueSoon, ...]:
+        if self.cycles is None or now is None or not history.timed:
             return ()
         bought = history.where((history.actions == _BOUGHT) & (history.times < (now // DAY + 1) * DAY))
         pairs = Pairs.of(Purchases.of(bought, self.kinds)) if bought.num_events else None
         if pairs is None or not len(pairs):
             return ()
         due = self.cycles.due(pairs, now // DAY + 1, within=self.settings.due_days)
-        again = np.flatnonzero(pairs.intervals > 0)  # what was bought once has no cycle yet
+        again = np.flatnonzero((pairs.intervals > 0) & (due.days <= self.settings.due_days))  # what was bought once has no cycle yet
         best = again[np.lexsort((due.kinds[again], -due.chance[again]))][: self.settings.due]
+        seen = _Seen.of(bought, self.tree)
         return tuple(
             DueSoon(kind, self.tree.path(kind), float(due.days[one]), float(due.chance[one]), seen.newest(kind, self.settings.evidence))
             for one, kind in zip(best.tolist(), due.kinds[best].tolist(), strict=True)
@@ -302,6 +308,11 @@ class _Seen:
                 break
             found[int(self.items[event])] = None
         return tuple(found)
+
+
+def _in_favour(histories: Histories) -> Histories:
+    """Without what was turned down."""
+    return histories.where(~np.isin(histories.actions, _AGAINST))
 
 
 def _named(interests: Sequence[Interest], *, share: bool = False, most: int = 3) -> str:

@@ -78,13 +78,30 @@ def test_what_comes_seldom_but_again_is_told() -> None:
 
 def test_what_is_bought_every_month_is_due_a_month_later() -> None:
     history = bought([TEA] * 5, [0, 30, 60, 90, 120])
-    soon, later = (MADE.of(history, START + day * DAY).due[0] for day in (148, 121))
+    soon, later = (MADE.of(history, START + day * DAY).due[0] for day in (148, 125))
     assert soon.path == later.path == ("Food", "Tea")
-    assert later.days == pytest.approx(29, abs=4)
+    assert later.days == pytest.approx(25, abs=3)
     assert soon.days < 6
-    assert soon.chance > later.chance - 0.2
     assert soon.evidence == (TEA,)
+    assert MADE.of(bought([TEA] * 5, [0, 60, 120, 180, 240]), START + 241 * DAY).due == ()  # just bought: not again soon
     assert MADE.of(bought([TEA], [0])).due == ()  # once is no cycle
+
+
+def test_what_was_turned_down_is_no_interest() -> None:
+    hide, dislike = ACTION_CODE["hide"], ACTION_CODE["dislike"]
+    portrait = MADE.of(Histories.of([[CHESS, LAMP, TEA]], actions=[[hide, dislike, BUY]], times=[[START, START + 1, START + 2]]))
+    assert (portrait.events, names(portrait, "long")) == (1, ["Food", "Tea"])
+    hidden = Histories.of([[CHESS]], actions=[[hide]], times=[[START]])
+    assert MADE.of(hidden).prose().startswith("Nothing is known")
+
+
+def test_what_is_due_in_months_is_not_due_soon() -> None:
+    history = bought([LAMP, LAMP, TEA, TEA], [0, 300, 270, 300])
+    assert [one.path[-1] for one in MADE.of(history, START + 310 * DAY).due] == ["Tea"]
+
+
+def test_untimed_events_are_due_never() -> None:
+    assert MADE.of(Histories.of([[TEA, TEA]], actions=[[BUY, BUY]]), START).due == ()
 
 
 def test_words_say_what_the_numbers_say() -> None:

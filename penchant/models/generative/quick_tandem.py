@@ -36,12 +36,13 @@ class QuickTandem(Tandem):
     @torch.no_grad()
     def states(self, histories: Histories) -> Tensor:
         """float32[B, W], see ``SequenceRetriever``."""
-        if self.training or not len(histories):
+        padded = len(histories) * min(int(histories.lengths.max(initial=0)) + 1, self.max_len)
+        if self.training or not len(histories) or (len(histories) > 1 and padded > TOKENS):
             return super().states(histories)
         batch = collate(histories.last(self.max_len - 1), begins=histories.lengths < self.max_len, targets=False)
         own = (batch.lengths - _alike(batch)).clamp_(min=1) if len(batch) > 1 else batch.lengths
         groups = _groups(own)
-        worth = sum(len(rows) * int(own[rows].max()) for rows in groups) <= _WORTH * batch.items.numel() <= _WORTH * TOKENS
+        worth = sum(len(rows) * int(own[rows].max()) for rows in groups) <= _WORTH * batch.items.numel()
         if len(batch) > 1 and not worth:
             return super().states(histories)
         inputs = self._inputs(batch)
