@@ -24,7 +24,7 @@ from typing import Any
 import numpy as np
 import torch
 
-from benchmarks.harness import RESULTS, compared, row, write
+from benchmarks.harness import RESULTS, compared, row, stamped, write
 from benchmarks.load import Body, Told, closed_loop, numbered, once, open_loop
 from penchant.pipeline.release import Release, load_release
 from penchant.serve.drill import programs
@@ -36,7 +36,7 @@ from penchant.serve.state import LiveState
 
 RELEASE = Path("runs/complete-journey/release")
 PARTS = ("worker", "free", "deadline", "stored", "visible", "batches")
-RATES = (10, 20, 30, 40, 50, 80)
+RATES = (10, 20, 30, 40, 50, 80, 120, 160)
 SECONDS, EVENTS = 12.0, 200
 BASKET = 4  # events a request
 
@@ -129,6 +129,11 @@ def latency(release: Path, shop: Shop, rows: list[dict[str, Any]], *options: str
         rows.append(row(f"a list at 10 a second, {named}: {name}", "ms", spent))
     holding = [rate for rate, told in found.items() if told.quantile_ms(0.99) < 50 and not told.refused]
     rows.append(row(f"highest of the rates {RATES} with 99 of 100 below 50 ms, {named}", "a second", max(holding, default=0)))
+    few, many = stages(found[RATES[0]]), stages(found[RATES[-1]])
+    grown = max((name for name in many if name != "total"), key=lambda name: many[name] - few.get(name, 0.0))
+    rows.append(
+        row(f"stage that grows most from {RATES[0]} to {RATES[-1]} a second, {named}: {grown}", "ms", many[grown] - few.get(grown, 0.0))
+    )
     for rate, told in found.items():
         rows.append(row(f"lists at {rate} a second, {named}: 99 of 100", "ms", told.quantile_ms(0.99), median=told.quantile_ms(0.5)))
 
@@ -232,25 +237,26 @@ def main() -> None:
     folder, parts = asked.release, asked.part or PARTS
     release = load_release(folder)
     shop = Shop(release)
-    rows: list[dict[str, Any]] = []
-    if "worker" in parts:
-        near_line(release, rows)
-    if "free" in parts:
-        latency(folder, shop, rows, named="no deadline")
-    if "deadline" in parts:
-        latency(folder, shop, rows, "--deadline-ms", "20", named="a deadline of 20 ms")
-    if "stored" in parts:
-        latency(folder, shop, rows, "--deadline-ms", "20", "--dear-cores", "0", named="a deadline of 20 ms, stored vectors alone")
-    if "visible" in parts:
-        visible(folder, shop, rows, on="files")
-        with tempfile.TemporaryDirectory() as place, servers(Path(place)) as options:
-            visible(folder, shop, rows, *options, on="Redis and a broker")
-    if "batches" in parts:
-        batches(folder, shop, rows)
     before = RESULTS / "serving.json"
-    found = {one["what"]: one for one in rows}
-    old = json.loads(before.read_text(encoding="utf-8")) if asked.part and before.exists() else []
-    write("serving", [found.pop(one["what"], one) for one in old] + list(found.values()))
+    found = json.loads(before.read_text(encoding="utf-8")) if asked.part and before.exists() else []
+    for part in parts:
+        rows: list[dict[str, Any]] = []
+        if part == "worker":
+            near_line(release, rows)
+        elif part == "free":
+            latency(folder, shop, rows, named="no deadline")
+        elif part == "deadline":
+            latency(folder, shop, rows, "--deadline-ms", "20", named="a deadline of 20 ms")
+        elif part == "stored":
+            latency(folder, shop, rows, "--deadline-ms", "20", "--dear-cores", "0", named="a deadline of 20 ms, stored vectors alone")
+        elif part == "visible":
+            visible(folder, shop, rows, on="files")
+            with tempfile.TemporaryDirectory() as place, servers(Path(place)) as options:
+                visible(folder, shop, rows, *options, on="Redis and a broker")
+        else:
+            batches(folder, shop, rows)
+        found = [one for one in found if one["part"] != part] + [stamped({**one, "part": part}) for one in rows]
+        write("serving", sorted(found, key=lambda one: PARTS.index(one["part"])))
 
 
 if __name__ == "__main__":
