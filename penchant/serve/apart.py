@@ -8,7 +8,6 @@ time. When that process ends, lists are made without networks until there is ano
 from __future__ import annotations
 
 import itertools
-import logging
 import multiprocessing
 import os
 import signal
@@ -30,12 +29,10 @@ from penchant.models.sequence.retriever import SequenceRetriever
 from penchant.pipeline.release import Release, load_release
 from penchant.pipeline.spent import spent_elsewhere
 from penchant.pipeline.turns import Turns
+from penchant.serve.kept_alive import NICE, KeptAlive
 
 CHANCES, USERS = "chances", "users"  # what an explainer and a dense head are asked, among the names of models
 _START = 300.0  # seconds that loading may take
-_PAUSE = 1.0  # seconds before another process is begun
-_NICE = 5  # those who wait for an answer go first
-_log = logging.getLogger("penchant.serve")
 
 #: What can be asked, by name.
 Tasks = Mapping[str, Callable[..., Any]]
@@ -71,15 +68,13 @@ class Apart:
         self.release, self.turns = release, turns or Turns()
         self._make = make or _tasks
         self._lines = {name: _Line(name) for name in names}
-        self._ready, self._ended = threading.Event(), threading.Event()
-        self._process = self._begin()
-        self._watch = threading.Thread(target=self._again, name="watch of the networks", daemon=True)
-        self._watch.start()
+        self._ready = threading.Event()
+        self._kept = KeptAlive("the networks", self._begin, gone=self._gone)
 
     @property
     def pid(self) -> int | None:
         """Of the process of the moment."""
-        return self._process.pid
+        return self._kept.process.pid
 
     @property
     def ready(self) -> bool:
@@ -94,7 +89,7 @@ class Apart:
         """
         until = time.monotonic() + _START
         while not self._ready.wait(0.05):
-            if not self._process.is_alive() or time.monotonic() > until:
+            if not self._kept.process.is_alive() or time.monotonic() > until:
                 raise UnavailableError(
                     f"{self.release}", "its networks could not be loaded in a process of their own", "see the log for why"
                 )
@@ -120,11 +115,7 @@ class Apart:
 
     def close(self) -> None:
         """End the process."""
-        self._ended.set()
-        self._process.terminate()
-        self._watch.join()
-        for line in self._lines.values():
-            line.hang_up()
+        self._kept.close()
 
     def _begin(self) -> BaseProcess:
         context = multiprocessing.get_context("spawn")  # a copy of this process would have its locks, but not their owners
@@ -145,19 +136,11 @@ class Apart:
             told.recv()
             self._ready.set()
 
-    def _again(self) -> None:
-        """Begin another process whenever one has ended."""
-        while not self._ended.is_set():
-            self._process.join()
-            self._ready.clear()
-            for line in self._lines.values():
-                line.hang_up()
-            if self._ended.wait(_PAUSE):
-                return
-            _log.warning("the process of the networks ended with %s; another one is begun", self._process.exitcode)
-            self._process = self._begin()
-            if self._ended.is_set():  # meanwhile
-                self._process.terminate()
+    def _gone(self) -> None:
+        """Nobody can be asked until there is another process."""
+        self._ready.clear()
+        for line in self._lines.values():
+            line.hang_up()
 
 
 class _Line:
@@ -212,7 +195,7 @@ def _work(make: Callable[[Path], Tasks], release: Path, ends: Mapping[str, Conne
     """Answer until nobody can ask any more."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is for the server, which then ends this
     if hasattr(os, "nice"):
-        os.nice(_NICE)
+        os.nice(NICE)
     torch.set_num_threads(1)
     tasks = make(release)
     lines = {end: tasks[name] for name, end in ends.items()}
