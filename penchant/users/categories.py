@@ -77,6 +77,19 @@ class CategoryTree:
                 ancestor = int(self.parents[ancestor])
         return sparse.csr_matrix((np.ones(len(rows), np.float32), (rows, columns)), shape=(len(self.parents), len(self.parents)))
 
+    @cached_property
+    def kinds(self) -> np.ndarray:
+        """int32[N + 1], the one category that an item ends in; 0 where there is none, or several."""
+        one = np.diff(self.items.indptr) == 1
+        found = np.zeros(len(one), np.int32)
+        found[one] = self.items.indices[self.items.indptr[:-1][one]]
+        return found
+
+    def means(self, vectors: np.ndarray) -> np.ndarray:
+        """float32[G + 1, D], the mean vector of the items that end in each category, of items float32[N + 1, D]."""
+        counts = np.asarray(self.items.sum(axis=0)).ravel()
+        return (self.items.T @ vectors) / np.maximum(counts, 1e-9)[:, None]
+
     def summed(self, own: np.ndarray) -> np.ndarray:
         """float64[G + 1], what ends in a category or below it, from what ends in each: so a parent is its children and its own."""
         return np.asarray(self.above.T @ np.asarray(own, np.float64))

@@ -146,10 +146,6 @@ class Portraits:
 
     def __init__(self, tree: CategoryTree, adoption: Adoption, cycles: Cycles | None, settings: PortraitSettings | None = None) -> None:
         self.tree, self.adoption, self.cycles, self.settings = tree, adoption, cycles, settings or PortraitSettings()
-        #: int32[N + 1], the category each item is bought as: where it ends, if that is one.
-        one = np.diff(tree.items.indptr) == 1
-        self.kinds = np.zeros(len(one), np.int32)
-        self.kinds[one] = tree.items.indices[tree.items.indptr[:-1][one]]
 
     @classmethod
     def fit(cls, histories: Histories, tree: CategoryTree, settings: PortraitSettings | None = None) -> Self:
@@ -160,12 +156,11 @@ class Portraits:
             shape=(len(histories), len(tree.items.indptr) - 1),
         )
         has = (own @ tree.items) @ tree.above > 0
-        made = cls(tree, Adoption.of(has), None, settings)
-        bought = histories.where(histories.actions == _BOUGHT)
+        bought, cycles = histories.where(histories.actions == _BOUGHT), None
         if histories.timed and bought.num_events and len(tree):
-            users = int(histories.users.max(initial=0))
-            made.cycles = Cycles.fit(Purchases.of(bought, made.kinds), int(histories.times.max()) // DAY + 1, users=users, kinds=len(tree))
-        return made
+            users, until = int(histories.users.max(initial=0)), int(histories.times.max()) // DAY + 1
+            cycles = Cycles.fit(Purchases.of(bought, tree.kinds), until, users=users, kinds=len(tree))
+        return cls(tree, Adoption.of(has), cycles, settings)
 
     def of(self, history: Histories, now: int | None = None) -> Portrait:
         """The portrait of one row, in some milliseconds.
@@ -184,7 +179,7 @@ class Portraits:
         newest = int(history.times.max()) if history.timed else None
         whole = _Seen.of(history, self.tree)
         lately = whole.where(self._recent(history, newest))
-        long, short = whole.weights, lately.weights
+        long, short = (self._weights(seen) for seen in (whole, lately))
         return Portrait(
             history.num_events,
             newest,
@@ -195,22 +190,26 @@ class Portraits:
             self._due(history, newest if now is None else now),
         )
 
-    def vector(self, portrait: Portrait, vectors: np.ndarray, *, short: float = 0.5) -> np.ndarray:
-        """float32[D], the portrait as a unit vector: its interests' mean item vectors, weighed.
+    def vector(self, portrait: Portrait, means: np.ndarray, *, short: float = 0.5) -> np.ndarray:
+        """float32[D], the portrait as a unit vector: the mean vectors of its interests, weighed.
 
         Args:
-            vectors: float32[N + 1, D] of the items.
+            means: float32[G + 1, D] of the categories, see ``CategoryTree.means``.
             short: What short-term interests say beside long-term ones.
         """
         weights = np.zeros(len(self.tree) + 1)
         for share, layer in ((short, portrait.short), (1 - short, portrait.long)):
-            own = {one.category: one.weight for one in layer}
             for one in layer:  # what its children say is told by them
-                weights[one.category] += share * max(
-                    own[one.category] - sum(own[c] for c in own if self.tree.parents[c] == one.category), 0.0
-                )
-        sums = (self.tree.items @ (weights / np.maximum(np.asarray(self.tree.items.sum(axis=0)).ravel(), 1))) @ vectors
-        return (sums / max(float(np.linalg.norm(sums)), 1e-12)).astype(np.float32)
+                weights[one.category] += share * one.weight
+                weights[self.tree.parents[one.category]] -= share * one.weight
+        weights[0] = 0.0
+        found = np.maximum(weights, 0.0) @ means
+        return (found / max(float(np.linalg.norm(found)), 1e-12)).astype(np.float32)
+
+    def _weights(self, seen: _Seen) -> np.ndarray:
+        """float64[G + 1], shares of what is in each category or below; together 1 at the top."""
+        own = np.asarray(seen.ends.sum(axis=0), np.float64).ravel()
+        return self.tree.summed(own) / max(float(own.sum()), 1e-12)
 
     def _recent(self, history: Histories, newest: int | None) -> np.ndarray:
         """bool[n], the short-term events: of the newest days, or of all that happened in these the newest ones."""
@@ -222,7 +221,7 @@ class Portraits:
 
     def _told(self, weights: np.ndarray, seen: _Seen) -> tuple[Interest, ...]:
         chosen = np.flatnonzero(weights >= max(self.settings.least, 1e-12))
-        return self._interests(chosen[chosen > 0], weights, seen)
+        return self._interests(chosen, weights, seen)
 
     def _interests(self, chosen: np.ndarray, weights: np.ndarray, seen: _Seen) -> tuple[Interest, ...]:
         """Categories by weight, with the events they stand on."""
@@ -232,12 +231,10 @@ class Portraits:
         )
 
     def _potential(self, weights: np.ndarray) -> tuple[Interest, ...]:
-        has = weights > 0
-        has[0] = False
+        had = weights > 0
         strongest = np.argsort(-weights, kind="stable")[: self.settings.strongest]
-        scores = self.adoption.scores(strongest[has[strongest]])
-        open_ = np.flatnonzero(~has & (self.adoption.common > 0))
-        open_ = open_[open_ > 0]
+        scores = self.adoption.scores(strongest[had[strongest]])
+        open_ = np.flatnonzero(~had & (self.adoption.common > 0))
         best = open_[np.lexsort((open_, -scores[open_]))][: self.settings.potential]
         if not len(best):
             return ()
@@ -248,16 +245,15 @@ class Portraits:
         if not history.timed:
             return ()
         events, categories = seen.ends.nonzero()
-        month = history.times[events] // _MONTH
-        came = np.unique(categories * (int(month.max(initial=0)) + 1) + month) // (int(month.max(initial=0)) + 1)  # once a month
-        months = np.bincount(came, minlength=len(weights))
+        came = np.unique(history.times[events] // _MONTH * len(weights) + categories)  # each once a month
+        months = np.bincount(came % len(weights), minlength=len(weights))
         return self._interests(np.flatnonzero((months >= self.settings.months) & (weights <= self.settings.rare)), weights, seen)
 
     def _due(self, history: Histories, now: int | None) -> tuple[DueSoon, ...]:
         if self.cycles is None or now is None or not history.timed:
             return ()
         bought = history.where((history.actions == _BOUGHT) & (history.times < (now // DAY + 1) * DAY))
-        pairs = Pairs.of(Purchases.of(bought, self.kinds)) if bought.num_events else None
+        pairs = Pairs.of(Purchases.of(bought, self.tree.kinds)) if bought.num_events else None
         if pairs is None or not len(pairs):
             return ()
         due = self.cycles.due(pairs, now // DAY + 1, within=self.settings.due_days)
@@ -294,11 +290,6 @@ class _Seen:
     def where(self, which: np.ndarray) -> Self:
         """Those of bool[n]."""
         return type(self)(self.items[which], self.ends[which], self.below[which])
-
-    @property
-    def weights(self) -> np.ndarray:
-        """float64[G + 1], shares of what is in each category or below; together 1 at the top."""
-        return np.asarray(self.below.sum(axis=0), np.float64).ravel() / max(float(self.ends.sum()), 1e-12)
 
     def newest(self, category: int, most: int) -> tuple[int, ...]:
         """Newest distinct items in a category or below it."""

@@ -131,11 +131,12 @@ def test_a_portrait_is_of_one_user() -> None:
 def test_the_vector_lies_with_the_items_of_the_interests() -> None:
     vectors = np.eye(len(PATHS) + 1, dtype=np.float32)
     vectors[0] = 0
-    found = MADE.vector(MADE.of(bought([TEA, TEA], [0, 1])), vectors)
+    means = TREE.means(vectors)
+    found = MADE.vector(MADE.of(bought([TEA, TEA], [0, 1])), means)
     assert np.linalg.norm(found) == pytest.approx(1)
     assert found[[TEA, TEA_TOO]].min() > 0.5
     assert not found[[MUG, LAMP, CHESS]].any()
-    assert not MADE.vector(MADE.of(Histories.of([[]])), vectors).any()
+    assert not MADE.vector(MADE.of(Histories.of([[]])), means).any()
 
 
 @settings(max_examples=60, deadline=None)
