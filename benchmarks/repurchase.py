@@ -20,24 +20,15 @@ from scipy.stats import rankdata
 
 from benchmarks.harness import row, write
 from penchant.core.seeds import generator
-from penchant.data.dataset import Dataset
 from penchant.data.sources import load
 from penchant.evaluate.significance import compare
+from penchant.users.categories import CategoryTree
 from penchant.users.repurchase import Cycles, Pairs, Purchases
 
 EPOCH = date(1970, 1, 1)
 STARTS = [(date(2017, 10, 1) - EPOCH).days + 28 * window for window in range(3)]
 WITHIN, K = 28, 10
 Score = Callable[[Pairs, int], np.ndarray]
-
-
-def kinds_of(dataset: Dataset) -> tuple[np.ndarray, int]:
-    """int32[N + 1], the narrowest category of each item (0: none), and their number."""
-    names: dict[str, int] = {}
-    found = np.zeros(dataset.num_items + 1, np.int32)
-    for code, path in enumerate(dataset.catalog.table["categories"].to_list(), start=1):
-        found[code] = names.setdefault("/".join(path), len(names) + 1) if path else 0
-    return found, len(names)
 
 
 def shuffled(purchases: Purchases, until: int) -> Purchases:
@@ -60,14 +51,14 @@ def keys(of: Pairs | Purchases) -> np.ndarray:
 
 def recalls(due: Pairs, scores: np.ndarray, bought: Purchases) -> tuple[dict[int, float], dict[int, float]]:
     """Recall@10 and AUC by household, of pairs against what was bought in the window."""
-    right = np.isin(keys(due), keys(bought))
+    right, ties = np.isin(keys(due), keys(bought)), generator(1).permutation(len(due))  # what stands first in the catalogue decides nothing
     recall, auc = {}, {}
     edges = np.flatnonzero(np.diff(due.users)) + 1
     for part in np.split(np.arange(len(due)), edges):
         hits, user = right[part], int(due.users[part[0]])
         if not hits.any():
             continue
-        first = part[np.argsort(-scores[part], kind="stable")[:K]]
+        first = part[np.lexsort((ties[part], -scores[part]))[:K]]
         recall[user] = float(right[first].sum() / hits.sum())
         if not hits.all():
             places = rankdata(scores[part])
@@ -126,7 +117,8 @@ def due_dates(purchases: Purchases, cycles: Cycles) -> dict[str, float]:
 def main() -> None:
     """Fit, rank, and say what came out."""
     dataset = load("complete-journey").dataset
-    kinds, count = kinds_of(dataset)
+    tree = CategoryTree.of(dataset.catalog)
+    kinds, count = tree.kinds, len(tree)
     purchases = Purchases.of(dataset.histories, kinds)
     users = int(purchases.users.max())
     began = time.perf_counter()
