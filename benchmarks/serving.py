@@ -35,7 +35,7 @@ from penchant.serve.sqlite_store import SqliteStateStore
 from penchant.serve.state import LiveState
 
 RELEASE = Path("runs/complete-journey/release")
-PARTS = ("worker", "free", "deadline", "stored", "visible", "batches")
+DEADLINE = ("--deadline-ms", "20")
 RATES = (10, 20, 30, 40, 50, 80, 120, 160)
 SECONDS, EVENTS = 12.0, 200
 BASKET = 4  # events a request
@@ -172,7 +172,6 @@ def batches(release: Path, shop: Shop, rows: list[dict[str, Any]]) -> None:
     rows.append(
         {**compared("lists with 32 clients, batches of 32 against batches of 1", "a second", ours, alone, bar=2), "peer_name": "one by one"}
     )
-    rows.append(network_batches(load_release(release)))
 
 
 def network_batches(release: Release) -> dict[str, Any]:
@@ -228,35 +227,56 @@ def _seconds(call: Callable[[], object]) -> float:
     return time.perf_counter() - begun
 
 
+def follow(_: Path, release: Release, shop: Shop, rows: list[dict[str, Any]]) -> None:
+    """The log, the worker and a user's state."""
+    near_line(release, rows)
+
+
+def free(folder: Path, _: Release, shop: Shop, rows: list[dict[str, Any]]) -> None:
+    """Lists that take as long as they take."""
+    latency(folder, shop, rows, named="no deadline")
+
+
+def within(folder: Path, _: Release, shop: Shop, rows: list[dict[str, Any]]) -> None:
+    """Lists with a deadline."""
+    latency(folder, shop, rows, *DEADLINE, named="a deadline of 20 ms")
+
+
+def stored(folder: Path, _: Release, shop: Shop, rows: list[dict[str, Any]]) -> None:
+    """Lists with a deadline and without networks."""
+    latency(folder, shop, rows, *DEADLINE, "--dear-cores", "0", named="a deadline of 20 ms, stored vectors alone")
+
+
+def travel(folder: Path, _: Release, shop: Shop, rows: list[dict[str, Any]]) -> None:
+    """How soon a list knows of an event."""
+    visible(folder, shop, rows, on="files")
+    with tempfile.TemporaryDirectory() as place, servers(Path(place)) as options:
+        visible(folder, shop, rows, *options, on="Redis and a broker")
+
+
+def together(folder: Path, release: Release, shop: Shop, rows: list[dict[str, Any]]) -> None:
+    """What batches are worth: of whole lists, and of the network's call."""
+    batches(folder, shop, rows)
+    rows.append(network_batches(release))
+
+
+PARTS = {"worker": follow, "free": free, "deadline": within, "stored": stored, "visible": travel, "batches": together}
+
+
 def main() -> None:
     """Measure all, one after the other, or the parts named; rows of others stay as they were measured."""
     parser = argparse.ArgumentParser(description="The online platform under load.")
     parser.add_argument("release", nargs="?", type=Path, default=RELEASE, help="folder of a release of the Complete Journey")
-    parser.add_argument("--part", action="append", choices=PARTS, help="this one alone; repeat for several")
+    parser.add_argument("--part", action="append", choices=list(PARTS), help="this one alone; repeat for several")
     asked = parser.parse_args()
-    folder, parts = asked.release, asked.part or PARTS
-    release = load_release(folder)
-    shop = Shop(release)
-    before = RESULTS / "serving.json"
+    release, order = load_release(asked.release), list(PARTS)
+    shop, before = Shop(release), RESULTS / "serving.json"
     found = json.loads(before.read_text(encoding="utf-8")) if asked.part and before.exists() else []
-    for part in parts:
+    for part in asked.part or order:
         rows: list[dict[str, Any]] = []
-        if part == "worker":
-            near_line(release, rows)
-        elif part == "free":
-            latency(folder, shop, rows, named="no deadline")
-        elif part == "deadline":
-            latency(folder, shop, rows, "--deadline-ms", "20", named="a deadline of 20 ms")
-        elif part == "stored":
-            latency(folder, shop, rows, "--deadline-ms", "20", "--dear-cores", "0", named="a deadline of 20 ms, stored vectors alone")
-        elif part == "visible":
-            visible(folder, shop, rows, on="files")
-            with tempfile.TemporaryDirectory() as place, servers(Path(place)) as options:
-                visible(folder, shop, rows, *options, on="Redis and a broker")
-        else:
-            batches(folder, shop, rows)
+        PARTS[part](asked.release, release, shop, rows)
         found = [one for one in found if one["part"] != part] + [stamped({**one, "part": part}) for one in rows]
-        write("serving", sorted(found, key=lambda one: PARTS.index(one["part"])))
+        write("serving", sorted(found, key=lambda one: order.index(one["part"])))
 
 
 if __name__ == "__main__":

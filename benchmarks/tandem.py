@@ -10,6 +10,7 @@ Run: python -m benchmarks.tandem
 
 from __future__ import annotations
 
+import itertools
 import tempfile
 import time
 from pathlib import Path
@@ -28,6 +29,7 @@ from penchant.evaluate.protocol import Seen, evaluate
 
 CLAIM, SEED, BEAM = "tandem-beats-sasrec", 0, 20
 PEERS = {"TIGER": {"model": "tiger", "beam": BEAM}, "RPG": {"model": "rpg"}}
+NAMES = {"recall@10": "Recall@10", "ndcg@10": "NDCG@10"}
 BARS = {Seen.REMOVED: {"recall@10": 0.100, "ndcg@10": 0.060}, Seen.KEPT: {"recall@10": 0.090, "ndcg@10": 0.044}}
 
 
@@ -56,11 +58,10 @@ def main() -> None:
         peers(events)
     targets = sum(one.positions for one in lab.runs.values()) / sum(one.seconds for one in lab.runs.values())
     users = world.split.test.histories
-    ones = [users.take(np.array([index])) for index in range(50)]
-    turn = iter(range(10**9))
+    ones = itertools.cycle([users.take(np.array([index])) for index in range(50)])
 
     def once() -> None:
-        one = ones[next(turn) % len(ones)]
+        one = next(ones)
         model.recommend(one, 10, exclude=one)
 
     single = median_ms(once)
@@ -68,24 +69,16 @@ def main() -> None:
     for seen, bars in BARS.items():
         result = evaluate(model, world.split.test, name="Tandem", seen=seen, ks=(10,))
         for metric, bar in bars.items():
-            rows.append(row(f"Tandem: test {metric.replace('ndcg', 'NDCG').replace('recall', 'Recall')}, seen {seen.value}", "",
-                            result.mean(metric), bar=bar, below=False))  # fmt: skip
+            rows.append(row(f"Tandem: test {NAMES[metric]}, seen {seen.value}", "", result.mean(metric), bar=bar, below=False))
     for name, runs in found.items():
         named = {"peer_name": f"cornac {name}", "peer_version": CORNAC.version, "steps": [one["steps"] for one in runs]}
         speeds, times = [one["training"] for one in runs], [one["one_ms"] for one in runs]
-        rows.append(
-            {
-                **compared(
-                    f"training, targets of network and then of its head over all their time: Tandem and {name}",
-                    "targets/s",
-                    [targets],
-                    speeds,
-                ),
-                **named,
-            }
-        )
-        rows.append({**compared(f"one user, k = 10, seen removed: Tandem and {name}", "ms, median", [single], times, more_is_better=False),
-                     **named})  # fmt: skip
+        trained = f"training, targets of network and then of its head over all their time: Tandem and {name}"
+        asked = f"one user, k = 10, seen removed: Tandem and {name}"
+        rows += [
+            {**compared(trained, "targets/s", [targets], speeds), **named},
+            {**compared(asked, "ms, median", [single], times, more_is_better=False), **named},
+        ]
     write("tandem", rows)
 
 
