@@ -32,14 +32,15 @@ START = """
 import sys
 from pathlib import Path
 from penchant.serve.server import serve
-serve(Path(sys.argv[1]), port=0, data_dir=Path(sys.argv[2]))
+from penchant.serve.service import ServeSettings
+serve(Path(sys.argv[1]), port=0, data_dir=Path(sys.argv[2]), settings=ServeSettings.model_validate_json(sys.argv[3]))
 """
 
 
 @contextmanager
-def running(release: Path, data: Path, ending: int = signal.SIGKILL) -> Iterator[str]:
+def running(release: Path, data: Path, ending: int = signal.SIGKILL, settings: str = "{}") -> Iterator[str]:
     """A server in a process of its own, killed at the end, or ended as is asked."""
-    command = [sys.executable, "-c", START, str(release), str(data)]
+    command = [sys.executable, "-c", START, str(release), str(data), settings]
     process = subprocess.Popen(command, cwd=ROOT, stderr=subprocess.PIPE, text=True, env={**os.environ, "OMP_NUM_THREADS": "1"})
     try:
         assert process.stderr is not None

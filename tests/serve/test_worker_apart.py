@@ -2,25 +2,21 @@
 
 from __future__ import annotations
 
-import json
 import os
-import re
 import signal
 import subprocess
 import sys
 import threading
-import time
-import urllib.request
-from collections.abc import Callable
 from pathlib import Path
 
 import psutil
 import pytest
 
 from penchant.serve.worker_apart import WorkerApart
+from tests.serve.test_apart import until
+from tests.serve.test_server import ask, running
 
 ROOT = Path(__file__).resolve().parents[2]
-PATIENCE = 60.0
 
 
 def following(folder: Path) -> None:
@@ -34,13 +30,6 @@ def following(folder: Path) -> None:
     (folder / f"began {os.getpid()}").touch()
     told.wait()
     (folder / f"ended {os.getpid()}").touch()
-
-
-def until(holds: Callable[[], object]) -> None:
-    ends = time.monotonic() + PATIENCE
-    while not holds():
-        assert time.monotonic() < ends
-        time.sleep(0.02)
 
 
 def gone(pid: int) -> bool:
@@ -79,36 +68,10 @@ def test_it_ends_with_who_began_it_even_if_that_is_killed(tmp_path: Path) -> Non
 
 @pytest.mark.slow
 def test_a_server_with_networks_apart_has_its_worker_apart_too(tiny_release_folder: Path, tmp_path: Path) -> None:
-    script = (
-        "import sys\nfrom pathlib import Path\nfrom penchant.serve.server import serve\nfrom penchant.serve.service import ServeSettings\n"
-        "if __name__ == '__main__':\n"
-        "    serve(Path(sys.argv[1]), port=0, data_dir=Path(sys.argv[2]), settings=ServeSettings(apart=True))\n"
-    )
-    file = tmp_path / "served.py"  # a process that is spawned has to find who began it
-    file.write_text(script, encoding="utf-8")
-    command = [sys.executable, str(file), str(tiny_release_folder), str(tmp_path / "state")]
-    environment = {**os.environ, "OMP_NUM_THREADS": "1", "PYTHONPATH": str(ROOT)}
-    server = subprocess.Popen(command, cwd=ROOT, stderr=subprocess.PIPE, text=True, env=environment)
-    try:
-        assert server.stderr is not None
-        said = ""
-        while (found := re.search(r"http://127\.0\.0\.1:\d+/", said)) is None:
-            said += server.stderr.readline()
+    with running(tiny_release_folder, tmp_path, signal.SIGTERM, '{"apart": true}') as url:
         event = {"event_id": "e", "user_id": "somebody new", "item_id": "i3", "event": "purchase"}
-        request = urllib.request.Request(
-            f"{found[0]}v1/events", json.dumps({"events": [event]}).encode(), {"content-type": "application/json"}
-        )
-        assert urllib.request.urlopen(request, timeout=30).status == 202
-
-        def followed() -> bool:
-            with urllib.request.urlopen(f"{found[0]}v1/trending", timeout=30) as answer:
-                return "i3" in answer.read().decode()
-
-        until(followed)
-        children = psutil.Process(server.pid).children(recursive=True)
-        assert sum("spawn_main" in " ".join(one.cmdline()) for one in children) >= 2  # networks and worker
-    finally:
-        server.send_signal(signal.SIGTERM)
-        server.communicate(timeout=60)
-    assert server.returncode == 0
-    until(lambda: all(gone(child.pid) for child in children))
+        assert ask(f"{url}v1/events", {"events": [event]})["accepted"] == 1
+        until(lambda: "i3" in str(ask(f"{url}v1/trending")))
+        beside = [one.pid for one in psutil.Process().children(recursive=True) if "spawn_main" in " ".join(one.cmdline())]
+        assert len(beside) >= 2  # networks and worker
+    until(lambda: all(map(gone, beside)))
