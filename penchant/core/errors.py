@@ -9,6 +9,8 @@
     ├── AssetError          a download failed from every source
     ├── StorageError        the disk refused a write
     ├── UnavailableError    a part that runs in another process does not answer
+    ├── AnswerError         what a language model answered is of no use
+    ├── BudgetError         a limit of spending is reached
     └── TrainingError       training cannot start or go on (for example a loss that is not finite)
 
 Every message has three parts, in one line: the value, the rule it breaks, and the remedy, as in
@@ -67,6 +69,14 @@ class StorageError(PenchantError):
 
 class UnavailableError(PenchantError):
     """A part that runs in another process is not there, or does not answer."""
+
+
+class AnswerError(PenchantError):
+    """What a language model answered is of no use: refused, malformed, or cut short."""
+
+
+class BudgetError(PenchantError):
+    """A limit of spending is reached; what was done is kept."""
 
 
 class TrainingError(PenchantError):
