@@ -160,4 +160,4 @@ def _plain(messages: tuple[Message, ...]) -> list[list[str]]:
 
 
 def _digest(values: object) -> str:
-    return hashlib.sha256(json.dumps(values, ensure_ascii=True, sort_keys=True).encode()).hexdigest()
+    return hashlib.sha256(json.dumps(values, ensure_ascii=True).encode()).hexdigest()

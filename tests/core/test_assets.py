@@ -407,7 +407,7 @@ def test_a_full_disk_is_told_apart_from_a_bad_source(server: Server, monkeypatch
 
 
 def test_bad_settings(monkeypatch: pytest.MonkeyPatch) -> None:
-    with pytest.raises(InputError, match=r"asset='movies'.*use one of: ml-100k, complete-journey, minilm"):
+    with pytest.raises(InputError, match=r"asset='movies'.*use one of: ml-100k, complete-journey, minilm, smollm2"):
         fetch("movies")
     for text in ("soon", "-1", "nan", "0"):
         monkeypatch.setenv("PENCHANT_CONNECT_SECONDS", text)
@@ -429,7 +429,7 @@ def test_place_of_the_cache(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> 
 
 
 def test_pins_are_well_formed() -> None:
-    assert list(ASSETS) == ["ml-100k", "complete-journey", "minilm"]
+    assert list(ASSETS) == ["ml-100k", "complete-journey", "minilm", "smollm2"]
     for asset in ASSETS.values():
         assert asset.licence
         assert len({variant.name for variant in asset.variants}) == len(asset.variants)
