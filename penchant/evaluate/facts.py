@@ -36,12 +36,13 @@ _LONGEST = 12  # words of a name
 
 #: Words of sentences about lists and what people like, which tell nothing that could be looked up; see also scikit-learn's stop words.
 _SAID = (
-    "album albums bit book books brand brands category categories chance choice choices choose chose comes event events enjoy enjoyed enjoys",
-    "especially fan film films fit fits fond game games genre genres given good great history include includes interest interested interests",
-    "item items just kind know lately let like liked likely likes list look looking lot love loved loves mainly make makes match matches mix",
-    "movie movies named new nice past people perfect pick picks popular prefer prefers probably product products quite reason recent recently",
-    "recommend recommended recommendation right say shares shown similar since sort suggest suggested suits taste tastes thing things think",
-    "time title titles try type user users usual usually want way",
+    "album albums bit book books brand brands category categories chance choice choices choose chose comes event events enjoy",
+    "enjoyed enjoys especially fan film films fit fits fond game games genre genres given good great history include includes",
+    "interest interested interests item items just kind know lately let like liked likely likes list look looking lot love",
+    "loved loves mainly make makes match matches mix movie movies named new nice past people perfect pick picks popular",
+    "prefer prefers probably product products quite reason recent recently recommend recommended recommendation right say",
+    "shares shown similar since sort suggest suggested suits taste tastes thing things think time title titles try type user",
+    "users usual usually want way",
 )
 COMMON = ENGLISH_STOP_WORDS | {word for line in _SAID for word in line.split()}
 

@@ -12,6 +12,9 @@ from penchant.llm.prompt import Prompt, names
 
 #: What each version says, for good: a changed text is a new version, as kept answers are those to the old one.
 PINNED = {
+    "attribute.v1": "ceb60343827c",
+    "enrich.v1": "51ea20d90e2d",
+    "explain.v1": "8d51cbf88066",
     "label.v1": "59a40a64fe7e",
 }
 

@@ -1,0 +1,157 @@
+"""Explanations of a list: from the facts of user and item, by a template or a language model, and looked up before anybody reads them.
+
+What drove an item is found by the model that recommends (``penchant.pipeline.reasons``); a language model only puts it into words. A
+sentence that is not borne out is dropped. Where nothing is left, the template's words stand.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cached_property
+
+import numpy as np
+
+from penchant.core.errors import PenchantError
+from penchant.data.catalog import Catalog
+from penchant.data.histories import Histories
+from penchant.data.schema import ACTIONS
+from penchant.evaluate.facts import Checker, Evidence, Names, Statement
+from penchant.llm.model import Ask, Completion, LanguageModel
+from penchant.llm.prompt import Prompt
+from penchant.pipeline.reasons import VERBS, Reason
+from penchant.users.portrait import Portrait
+
+TEMPLATE = "template"
+_PROMPT = "explain.v1"
+_NAMED = 3  # interests told, and categories of an item
+_TOKENS = 60
+
+
+@dataclass(frozen=True)
+class Explanation:
+    """Why an item is shown, in words that were looked up.
+
+    Attributes:
+        text: For people.
+        author: Who wrote it: ``"template"``, or the name of a model.
+        dropped: Sentences of the author that are not borne out.
+        failed: Why a model wrote nothing, where it did not.
+    """
+
+    text: str
+    author: str
+    dropped: tuple[Statement, ...] = ()
+    failed: str = ""
+
+
+@dataclass(frozen=True)
+class Case:
+    """An item of a user's list, with all that may be said of it.
+
+    Attributes:
+        evidence: The facts.
+        because: Titles of the events that drove it, with what was done to the first one, as a verb; empty where no single event did.
+    """
+
+    evidence: Evidence
+    because: tuple[str, ...]
+    verb: str
+
+
+class Explanations:
+    """Makes explanations for one catalogue.
+
+    Args:
+        catalog: Of the items.
+    """
+
+    def __init__(self, catalog: Catalog) -> None:
+        self.catalog = catalog
+        self._titles = catalog.titles()
+        self._categories = [tuple(dict.fromkeys(found or ())) for found in catalog.readable_categories().to_list()]
+        self._prompt = Prompt.load(_PROMPT)
+
+    @cached_property
+    def checker(self) -> Checker:
+        """Looks up names of this catalogue."""
+        return Checker(Names(self._titles, {name for names in self._categories for name in names}), VERBS.values())
+
+    def case(self, history: Histories, portrait: Portrait, item: int, reason: Reason) -> Case:
+        """The facts of one item for one user.
+
+        Args:
+            history: One row.
+            portrait: Of the same user.
+            item: Code.
+            reason: What drove it.
+        """
+        had: dict[str, frozenset[str]] = {}
+        for code, action in zip(history.items.tolist(), history.actions.tolist(), strict=True):
+            title = self._titles[code - 1]
+            had[title] = had.get(title, frozenset()) | {VERBS.get(ACTIONS[action], "chose")}
+        interests = tuple(dict.fromkeys(one.path[-1] for one in (*portrait.long, *portrait.short)))
+        text = self.catalog.table["description"][item - 1] or ""
+        evidence = Evidence(self._titles[item - 1], self._categories[item - 1], had, interests, text)
+        because = tuple(self._titles[code - 1] for code in reason.because)
+        return Case(evidence, because, next(iter(sorted(had[because[0]]))) if because else "")
+
+    def template(self, case: Case) -> Explanation:
+        """A sentence or two without a model."""
+        shared = [name for name in case.evidence.interests if name in case.evidence.attributes][:_NAMED]
+        said = []
+        if case.because:
+            said.append(f"Because you {case.verb} {_and(case.because)}.")
+        if shared:
+            said.append(f"It is {_and(shared)}, which you often choose.")
+        elif case.evidence.attributes:
+            said.append(f"It is {_and(case.evidence.attributes[:_NAMED])}.")
+        return Explanation(" ".join(said) or "It fits what people alike choose.", TEMPLATE)
+
+    def question(self, case: Case) -> Ask:
+        """What a model is asked."""
+        evidence = case.evidence
+        messages = self._prompt.fill(
+            item=evidence.item,
+            attributes=", ".join(evidence.attributes[:_NAMED]),
+            verb=case.verb or "had",
+            because=", ".join(case.because) or ", ".join(list(evidence.had)[-_NAMED:]),
+            interests=", ".join(evidence.interests[:_NAMED]),
+        )
+        return Ask(messages, max_tokens=_TOKENS)
+
+    def written(self, model: LanguageModel, cases: Sequence[Case]) -> list[Explanation]:
+        """A model's words for each case as far as they are borne out, or the template's."""
+        answers = model.complete([self.question(case) for case in cases])
+        return [self.looked_up(case, answer, model.name) for case, answer in zip(cases, answers, strict=True)]
+
+    def looked_up(self, case: Case, answer: Completion | PenchantError, author: str) -> Explanation:
+        """An answer without what is not borne out; the template's words where nothing is left."""
+        plain = self.template(case)
+        if isinstance(answer, PenchantError):
+            return Explanation(plain.text, TEMPLATE, failed=str(answer))
+        told = self.checker.check(answer.text, case.evidence)
+        kept = [one.text for one in told if one.supported]
+        dropped = tuple(one for one in told if not one.supported)
+        return Explanation(" ".join(kept), author, dropped) if kept else Explanation(plain.text, TEMPLATE, dropped)
+
+
+def deleted(drops: np.ndarray, past: np.ndarray, because: Sequence[Sequence[int]]) -> tuple[np.ndarray, np.ndarray]:
+    """How much the chance of each item falls without what its explanation names, and without any event on average.
+
+    Args:
+        drops: float32[n, k], see ``reasons.score_drops``.
+        past: int32[n], the events taken away.
+        because: Of each of k items the codes that are named.
+
+    Returns:
+        Two of float64[k], the mean over the named events and over all of them; not-a-number where none is named.
+    """
+    named = np.array(
+        [drops[np.isin(past, codes), column].mean() if len(codes) else np.nan for column, codes in enumerate(because)], np.float64
+    )
+    return named, drops.mean(axis=0).astype(np.float64)
+
+
+def _and(names: Sequence[str]) -> str:
+    return " and ".join(filter(None, [", ".join(names[:-1]), names[-1]])) if names else ""
