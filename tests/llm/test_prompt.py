@@ -15,6 +15,7 @@ PINNED = {
     "attribute.v1": "ceb60343827c",
     "enrich.v1": "51ea20d90e2d",
     "explain.v1": "8d51cbf88066",
+    "match.v1": "36287ea53bf8",
     "label.v1": "59a40a64fe7e",
 }
 

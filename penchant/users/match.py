@@ -1,0 +1,147 @@
+"""Bad matches: what a language model judges slowly, told by a light classifier at once, to leave out the worst of a list.
+
+As in Indeed's eBadMatch (atlas: Expected Bad Match) a judge labels a sample of pairs of user and item, a classifier learns from these
+labels, and what it finds most likely bad is left out after ranking. A judge's labels are not the truth: both are measured.
+
+Letters: n pairs, N items, D width of item vectors, F features.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any, Self
+
+import numpy as np
+from sklearn.decomposition import PCA
+from sklearn.linear_model import LogisticRegression
+
+from penchant.core.errors import InputError, PenchantError, require
+from penchant.llm.labels import Labeller
+from penchant.llm.model import LanguageModel
+from penchant.llm.prompt import Prompt
+
+BAD, GOOD = "Bad", "Good"
+_PROMPT = "match.v1"
+_TOLD = 4  # items of a taste that a judge is told
+_COMPONENTS = 16  # of item vectors that the classifier sees
+
+
+@dataclass(frozen=True)
+class Taste:
+    """What a user liked and disliked, newest last.
+
+    Attributes:
+        liked, disliked: Codes of items.
+    """
+
+    liked: tuple[int, ...] = ()
+    disliked: tuple[int, ...] = ()
+
+
+class MatchJudge:
+    """A language model that says how likely a match is a bad one.
+
+    Args:
+        model: Judges.
+        texts: Of items, in code order.
+        bad: Share of matches that are bad, which a judge does not know by itself.
+    """
+
+    def __init__(self, model: LanguageModel, texts: Sequence[str], *, bad: float = 0.2) -> None:
+        require(0 < bad < 1, f"bad={bad}", "it is a share of matches", "pass a number between 0 and 1", InputError)
+        self.texts = texts
+        self.labeller = Labeller(model, (BAD, GOOD), prompt=Prompt.load(_PROMPT), shares={BAD: bad, GOOD: 1 - bad})
+
+    def text(self, taste: Taste, item: int) -> str:
+        """What a judge reads of a pair."""
+        parts = [
+            f"{lead}: {'; '.join(self.texts[code - 1] for code in codes[-_TOLD:])}"
+            for lead, codes in (("The person liked", taste.liked), ("The person disliked", taste.disliked))
+            if codes
+        ]
+        return ". ".join([*parts, f"Item: {self.texts[item - 1]}"])
+
+    def bad(self, pairs: Sequence[tuple[Taste, int]]) -> list[float | PenchantError]:
+        """How likely each match is a bad one; 0 or 1 of a model that tells only its choice. Or why nothing is known."""
+        found = self.labeller.label([self.text(taste, item) for taste, item in pairs])
+        return [one if isinstance(one, PenchantError) else float(1 - one.label if one.chances is None else one.chances[0]) for one in found]
+
+
+class PairFeatures:
+    """What is known of a pair without a judge.
+
+    Args:
+        vectors: float32[N + 1, D] of items; row 0 is zeros.
+        tastes: Of all users: how often an item is liked and disliked is counted in them.
+    """
+
+    def __init__(self, vectors: np.ndarray, tastes: Sequence[Taste]) -> None:
+        self.vectors = vectors / np.maximum(np.linalg.norm(vectors, axis=1, keepdims=True), 1e-9)
+        count = min(_COMPONENTS, *self.vectors.shape)
+        self._parts = PCA(count, random_state=0).fit_transform(self.vectors)
+        self._likes, self._dislikes = (np.zeros(len(vectors)) for _ in range(2))
+        for one in tastes:
+            np.add.at(self._likes, list(one.liked), 1)
+            np.add.at(self._dislikes, list(one.disliked), 1)
+
+    def of(self, pairs: Sequence[tuple[Taste, int]]) -> np.ndarray:
+        """float32[n, F]: likeness to what was liked and disliked, how the item and the user otherwise fare, and what the item is."""
+        rows = [self._pair(taste, item) for taste, item in pairs]
+        return np.asarray(rows, np.float32).reshape(len(rows), -1)
+
+    def _pair(self, taste: Taste, item: int) -> np.ndarray:
+        near = [self.vectors[list(codes)].mean(axis=0) @ self.vectors[item] if codes else 0.0 for codes in (taste.liked, taste.disliked)]
+        # An item's own dislikes and a user's, each as if it had five more events of the usual kind.
+        usual = self._dislikes.sum() / max(self._dislikes.sum() + self._likes.sum(), 1.0)
+        mine = item in taste.disliked, item in taste.liked
+        of_item = (self._dislikes[item] - mine[0] + 5 * usual) / (self._dislikes[item] + self._likes[item] - sum(mine) + 5)
+        of_user = (len(taste.disliked) + 5 * usual) / (len(taste.disliked) + len(taste.liked) + 5)
+        return np.concatenate([near, [of_item, of_user, np.log1p(self._likes[item])], self._parts[item]])
+
+
+@dataclass(frozen=True)
+class MatchFilter:
+    """How likely a match is bad, by logistic regression: a product of numbers instead of a call of a model.
+
+    Attributes:
+        mean, scale: float64[F] of the features, and
+        weights: float64[F], and
+        bias: of the logit.
+    """
+
+    mean: np.ndarray
+    scale: np.ndarray
+    weights: np.ndarray
+    bias: float
+
+    @classmethod
+    def fit(cls, features: np.ndarray, bad: np.ndarray, *, strength: float = 1.0) -> Self:
+        """Learn what a judge says.
+
+        Args:
+            features: float32[n, F].
+            bad: float64[n], how likely each pair is bad; both, likely and unlikely, are learnt from, by so much.
+            strength: Inverse of the penalty on weights.
+
+        Raises:
+            InputError: There are no pairs, or all are equally and surely good, or bad.
+        """
+        require(len(features) > 0, "features of 0 pairs", "something is learnt from pairs", "judge some first")
+        require(0 < bad.sum() < len(bad), f"bad={bad.mean():.0f} of all", "both kinds are needed", "judge more pairs")
+        mean, scale = features.mean(axis=0, dtype=np.float64), np.maximum(features.std(axis=0, dtype=np.float64), 1e-9)
+        twice = np.tile((features - mean) / scale, (2, 1))
+        model: Any = LogisticRegression(C=strength, max_iter=1000)
+        model.fit(twice, np.repeat([1, 0], len(bad)), sample_weight=np.concatenate([bad, 1 - bad]))
+        return cls(mean, scale, model.coef_[0], float(model.intercept_[0]))
+
+    def bad(self, features: np.ndarray) -> np.ndarray:
+        """float64[n], how likely each pair is bad."""
+        return 1 / (1 + np.exp(-(((features - self.mean) / self.scale) @ self.weights + self.bias)))
+
+    def kept(self, features: np.ndarray, share: float) -> np.ndarray:
+        """bool[n], all but this share of the pairs, those most likely bad."""
+        require(0 <= share < 1, f"share={share}", "something stays", "pass a share from 0 to below 1")
+        keep = np.ones(len(features), bool)
+        keep[np.argsort(-self.bad(features), kind="stable")[: int(share * len(features))]] = False
+        return keep
