@@ -28,19 +28,21 @@ _DENIED = re.compile(
     r"\b(?:not|never|no|nor|neither|without|hardly|cannot|\w+n['’]t|dislike[sd]?|hate[sd]?|avoid(?:s|ed)?)\b", re.IGNORECASE
 )
 _LIKES = re.compile(
-    r"\b(?:you|your|user|they|their|people)\b.*\b(?:like|likes|liked|love|loves|enjoy|enjoys|enjoyed|interests?|interested|fan|tastes?|prefers?"
-    r"|often|mostly|lately|usually|much|mainly|fond|choose|history)\b|\b(?:interests?|tastes?|fondness|love|liking)\b",
+    r"\b(?:you|your|user|person|they|their|people)\b.*\b(?:like|likes|liked|love|loves|enjoy|enjoys|enjoyed|interests?|interested|fan|tastes?|prefers?"
+    r"|often|mostly|lately|usually|much|mainly|fond|chooses?|chose|chosen|history)\b|\b(?:interests?|tastes?|fondness|love|liking)\b",
     re.IGNORECASE,
 )
-_LONGEST = 12  # words of a name
+_CHOSEN = re.compile(r"\b(?:chooses?|chose|chosen|had|has|have|owns?|owned)\b", re.IGNORECASE)
+_LISTED = re.compile(r"[\s,\"“”]*(?:(?:and|or)[\s\"“”]*)?", re.IGNORECASE)
+_LONGEST = 20  # words of a name
 
 #: Words of sentences about lists and what people like, which tell nothing that could be looked up; see also scikit-learn's stop words.
 _SAID = (
-    "album albums bit book books brand brands category categories chance choice choices choose chose comes event events enjoy",
-    "enjoyed enjoys especially fan film films fit fits fond game games genre genres given good great history include includes",
+    "album albums bit book books brand brands category categories chance choice choices choose chooses chose chosen comes event events",
+    "enjoy enjoyed enjoys especially fan film films fit fits fond game games genre genres given good great history include includes",
     "interest interested interests item items just kind know lately let like liked likely likes list look looking lot love",
-    "loved loves mainly make makes match matches mix movie movies named new nice past people perfect pick picks popular",
-    "prefer prefers probably product products quite reason recent recently recommend recommended recommendation right say",
+    "loved loves mainly make makes match matches mix movie movies named new nice past people perfect person pick picks popular",
+    "prefer prefers probably product products quite reason recent recently recommend recommended recommendation recommends right say",
     "shares shown similar since sort suggest suggested suits taste tastes thing things think time title titles try type user",
     "users usual usually want way",
 )
@@ -138,7 +140,7 @@ class Names:
             for kind in ("title", "category") if quoted or length > 1 else ("category", "title"):
                 names = self._found[kind].get(key)
                 named = kind == "category" or quoted or length > 1 or (text[start].isupper() and place > 0)
-                if names and named and (kind == "title" or not quoted):
+                if names and named:
                     return Mention(start, end, kind, frozenset(names)), length
         return None, 1
 
@@ -157,8 +159,10 @@ class Checker:
         self._common = COMMON | {word for verb, _ in self._verbs for word in _words(verb)}
 
     def check(self, text: str, evidence: Evidence) -> list[Statement]:
-        """Each sentence of a text, looked up."""
-        return [self._sentence(one, evidence) for one in _SENTENCE.split(text.strip()) if one]
+        """Each sentence of a text, looked up. A name with a full stop in it does not end one."""
+        masked = _masked(text, self.names.find(text), "X")
+        cuts = [0, *(one.end() for one in _SENTENCE.finditer(masked)), len(text)]
+        return [self._sentence(text[start:end].strip(), evidence) for start, end in pairwise(cuts) if text[start:end].strip()]
 
     def kept(self, text: str, evidence: Evidence) -> str:
         """The sentences that are supported."""
@@ -190,8 +194,10 @@ class Checker:
         """What is wrong with a clause; what is right goes to ``facts``."""
         masked = _masked(text, mentions)[start:end]
         denied = bool(_DENIED.search(masked))
+        near, last = "", 0  # what is said right before a name, or before the list that it is in
         for one in mentions:
             before = masked[: one.start - start]
+            near, last = (near if _LISTED.fullmatch(before[last:]) else "") + before[last:], one.end - start
             if one.kind == "title":
                 had = one.names & set(evidence.had)
                 name = next(iter(sorted(had or one.names)))
@@ -203,6 +209,8 @@ class Checker:
                         return f"{name!r} was not {verbs[-1]}"
                     facts.append(("had", name))
                 elif evidence.item in one.names:
+                    if not denied and (_CHOSEN.search(near) or any(pattern.search(near) for _, pattern in self._verbs)):
+                        return f"{evidence.item!r} is what is recommended, not what the user had"
                     facts.append(("item", evidence.item))
                 elif not denied:
                     return f"the user did not have {name!r}"
@@ -235,10 +243,10 @@ def _clauses(text: str, mentions: Sequence[Mention]) -> list[tuple[int, int]]:
     return [(start, end) for start, end in pairwise(cuts) if end > start]
 
 
-def _masked(text: str, mentions: Sequence[Mention]) -> str:
-    """The text with blanks in place of names, whose words mean nothing."""
+def _masked(text: str, mentions: Sequence[Mention], sign: str = " ") -> str:
+    """The text with signs in place of names, whose words mean nothing."""
     for one in mentions:
-        text = text[: one.start] + " " * (one.end - one.start) + text[one.end :]
+        text = text[: one.start] + sign * (one.end - one.start) + text[one.end :]
     return text
 
 

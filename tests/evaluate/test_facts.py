@@ -39,6 +39,8 @@ EVIDENCE = Evidence(
         ("You watched “Never Say Never Again”.", {("had", "Never Say Never Again (1983)")}),
         ("You often enjoy Comedy.", {("interest", "Comedy")}),
         ("The Rock (1996) is a Thriller about Alcatraz.", {("item", "The Rock (1996)"), ("attribute", "Thriller")}),
+        ("Because you rated Heat, you may like The Rock.", {("had", "Heat (1995)"), ("item", "The Rock (1996)")}),
+        ('The person often chooses "Comedy, Action".', {("interest", "Comedy"), ("interest", "Action")}),
         ("It is not a Comedy, but you like Action.", {("interest", "Action")}),
     ],
 )
@@ -60,6 +62,8 @@ def test_what_is_true_is_supported_and_its_facts_are_told(text: str, facts: set[
         ('You rated "The Sock".', "nothing of the catalogue is called 'The Sock'"),
         ("A wonderful film for you.", "nobody knows about wonderful|nothing in it"),
         ("The Rock, an Action film, won seven Oscars.", "nobody knows about won, seven, oscars"),
+        ("You rated Heat and The Rock.", "'The Rock (1996)' is what is recommended"),
+        ("The person often chooses The Rock.", "'The Rock (1996)' is what is recommended"),
         ("You like it.", "nothing in it can be looked up"),
     ],
 )

@@ -14,7 +14,7 @@ from penchant.llm.prompt import Prompt, names
 PINNED = {
     "attribute.v1": "ceb60343827c",
     "enrich.v1": "51ea20d90e2d",
-    "explain.v1": "8d51cbf88066",
+    "explain.v1": "aafb9220b804",
     "match.v1": "36287ea53bf8",
     "label.v1": "59a40a64fe7e",
 }
