@@ -34,6 +34,7 @@ _LIKES = re.compile(
 )
 _CHOSEN = re.compile(r"\b(?:chooses?|chose|chosen|had|has|have|owns?|owned)\b", re.IGNORECASE)
 _LISTED = re.compile(r"[\s,\"“”]*(?:(?:and|or)[\s\"“”]*)?", re.IGNORECASE)
+_SUBJECT = re.compile(r"[\"”]?\s*(?:is|are|was|were|has|have|fits?|match(?:es)?|shares?|may|might|belongs?)\b", re.IGNORECASE)
 _LONGEST = 20  # words of a name
 
 #: Words of sentences about lists and what people like, which tell nothing that could be looked up; see also scikit-learn's stop words.
@@ -197,7 +198,8 @@ class Checker:
         near, last = "", 0  # what is said right before a name, or before the list that it is in
         for one in mentions:
             before = masked[: one.start - start]
-            near, last = (near if _LISTED.fullmatch(before[last:]) else "") + before[last:], one.end - start
+            listed = _LISTED.fullmatch(before[last:]) and not _SUBJECT.match(masked[one.end - start :])
+            near, last = (near if listed else "") + before[last:], one.end - start
             if one.kind == "title":
                 had = one.names & set(evidence.had)
                 name = next(iter(sorted(had or one.names)))
