@@ -62,13 +62,14 @@ class Scripted:
             return [self._choose(choose) for choose in chooses]
 
     def _complete(self, ask: Ask) -> Completion | PenchantError:
-        answer = self._next(ask)
+        self.asked.append(ask)
         try:
             read = self._read(ask.messages)
             if ask.schema is not None:
                 check_schema(ask.schema)
         except InputError as error:
             return error
+        answer = self._say(ask)
         if isinstance(answer, PenchantError):
             return answer
         require(isinstance(answer, str), f"scripted answer {answer!r}", "a text was asked for", "script a text")
@@ -85,11 +86,12 @@ class Scripted:
         return Completion(text, cut, read, min(len(words), ask.max_tokens))
 
     def _choose(self, choose: Choose) -> Choice | PenchantError:
-        answer = self._next(choose)
+        self.asked.append(choose)
         try:
             read = self._read(choose.messages)
         except InputError as error:
             return error
+        answer = self._say(choose)
         if isinstance(answer, PenchantError):
             return answer
         if isinstance(answer, Choice):
@@ -99,9 +101,8 @@ class Scripted:
         require(answer in choose.options, f"scripted answer {answer!r}", f"it is none of {choose.options!r}", "script one of them")
         return Choice(choose.options.index(answer), None, read)
 
-    def _next(self, question: Ask | Choose) -> str | Choice | PenchantError:
-        place = len(self.asked)
-        self.asked.append(question)
+    def _say(self, question: Ask | Choose) -> str | Choice | PenchantError:
+        place = len(self.asked) - 1
         if callable(self._answers):
             return self._answers(question)
         require(place < len(self._answers), f"question {place + 1}", f"the script has {len(self._answers)} answers", "script more")

@@ -58,7 +58,7 @@ def sample(schema: Mapping[str, Any], seed: str = "") -> Any:
         case "object":
             return {name: sample(part, f"{seed}/{name}") for name, part in schema.get("properties", {}).items()}
         case "array":
-            return [sample(schema["items"], f"{seed}/{place}") for place in range(number % 3)]
+            return [sample(schema["items"], f"{seed}/{place}") for place in range(max(schema.get("minItems", 0), number % 3))]
         case "string":
             return f"text {number} 🌱"
         case "boolean":
@@ -81,11 +81,12 @@ def obedient(body: Body) -> Say:
     if len(prompt) > 20_000:
         error = {"message": "the prompt is too long", "type": "invalid_request_error", "code": "context_length_exceeded"}
         return Say({"error": error}, 400)
-    if form := body.get("response_format"):
-        return Say(completion(json.dumps(sample(form["json_schema"]["schema"], prompt), ensure_ascii=False)))
-    words = f"I was asked: {prompt}".split()
-    cut = len(words) > body["max_tokens"]
-    return Say(completion(" ".join(words[: body["max_tokens"]]), finish_reason="length" if cut else "stop"))
+    form = body.get("response_format")
+    text = f"I was asked: {prompt}" if form is None else json.dumps(sample(form["json_schema"]["schema"], prompt), ensure_ascii=False)
+    words = text.split()
+    if len(words) <= body["max_tokens"]:
+        return Say(completion(text))
+    return Say(completion(" ".join(words[: body["max_tokens"]]), finish_reason="length"))
 
 
 def first(*faults: Say, then: Callable[[Body], Say] = obedient) -> Callable[[Body], Say]:

@@ -187,7 +187,7 @@ def test_two_runs_do_not_write_one_file(path: Path) -> None:
         run(rows(2), Scripted(echo), path, chunk=0)
 
 
-@settings(max_examples=80, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(data=st.data(), chunk=st.integers(1, 8))
 def test_cut_at_any_byte_it_goes_on_and_ends_the_same(tmp_path: Path, data: st.DataObject, chunk: int) -> None:
     path = tmp_path / "topics.jsonl"
