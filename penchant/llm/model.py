@@ -114,12 +114,14 @@ class Choice:
             nothing but its choice.
         read: Tokens of the conversation.
         cost: As in ``Completion``.
+        written: Tokens that the model wrote in order to tell its choice; none where it weighs the options alone.
     """
 
     option: int
     scores: np.ndarray | None = None
     read: int = 0
     cost: float = 0.0
+    written: int = 0
 
 
 @runtime_checkable
