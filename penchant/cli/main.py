@@ -12,9 +12,12 @@ from penchant.cli import (
     claims,
     data,
     drill,
+    enrich,
     experiments,
+    explain,
     items,
     jobs,
+    judge,
     keys,
     plan,
     portraits,
@@ -54,6 +57,9 @@ app.command("recommend")(serving.recommend)
 app.command("search")(serving.search)
 app.command("serve")(serving.serve_release)
 app.command("worker")(serving.worker)
+app.command("enrich")(enrich.enrich)
+app.command("judge")(judge.judge)
+app.command("explain")(explain.explain)
 app.command("drill")(drill.run_drills)
 app.command("demo")(jobs.demo)
 

@@ -14,7 +14,7 @@ from typing import Any
 
 from sklearn.feature_extraction.text import ENGLISH_STOP_WORDS
 
-from penchant.core.errors import PenchantError, require
+from penchant.core.errors import require
 from penchant.llm.labels import Labeller
 from penchant.llm.model import Ask, Choose, Completion, LanguageModel
 from penchant.llm.prompt import Prompt
@@ -105,10 +105,10 @@ class Enricher:
         text = f"{item.title}. {item.description}"
         return {"words": words, **{name: one.question(text) for name, one in self.labellers.items()}}
 
-    def enriched(self, item: Item, words: Completion | PenchantError, attributes: Mapping[str, str]) -> Enriched:
-        """What is kept of an answer; where nothing is, the words of ``plainly``."""
+    def enriched(self, item: Item, words: Completion | None, attributes: Mapping[str, str]) -> Enriched:
+        """What is kept of an answer; where there is none or nothing is left, the words of ``plainly``."""
         plain = plainly(item)
-        if isinstance(words, PenchantError):
+        if words is None:
             return Enriched(plain.short_title, plain.summary, attributes)
         told = json.loads(words.text)
         short, dropped = " ".join(told["short_title"].split()), []

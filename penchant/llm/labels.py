@@ -75,21 +75,23 @@ class Labeller:
 
     def label(self, texts: Sequence[str]) -> list[Label | PenchantError]:
         """The label of each text, or why it has none."""
+        found = self.model.choose([self.question(text) for text in texts])
+        return [self.read(one) if isinstance(one, Choice) else one for one in found]
+
+    def read(self, answer: Choice) -> Label:
+        """What an answer to one of the questions says."""
+        if answer.scores is None:
+            return Label(answer.option, None)
+        chances = _chances(answer.scores - self._preferences())
+        return Label(int(chances.argmax()), chances)
+
+    def _preferences(self) -> np.ndarray | float:
+        """What is taken off scores: asked once, and only where shares are put in its place."""
         if self._shares is not None and self._always is None:
             empty = self.model.choose([self.question(text) for text in EMPTY])
             told = [one.scores for one in empty if isinstance(one, Choice) and one.scores is not None]
             self._always = np.log(np.mean([_chances(scores) for scores in told], axis=0)) - self._shares if told else 0.0
-        found = self.model.choose([self.question(text) for text in texts])
-        labels: list[Label | PenchantError] = []
-        for one in found:
-            if isinstance(one, PenchantError):
-                labels.append(one)
-            elif one.scores is None:
-                labels.append(Label(one.option, None))
-            else:
-                chances = _chances(one.scores - (0.0 if self._always is None else self._always))
-                labels.append(Label(int(chances.argmax()), chances))
-        return labels
+        return 0.0 if self._always is None else self._always
 
     def _told(self, text: str) -> tuple[Message, ...]:
         return self.prompt.fill(labels=", ".join(self.labels), text=text)

@@ -9,6 +9,8 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, Self
 
+import numpy as np
+
 from penchant.core.errors import DataError, PenchantError, require
 from penchant.core.storage import replace_text, sync_folder, writing
 from penchant.llm.model import Ask, Choice, Choose, Completion
@@ -110,6 +112,29 @@ class Answers(_Lines):
 
     def known(self, values: dict[str, Any]) -> None:
         self._questions[values["id"]] = str(values.get("question", ""))
+
+
+def read(path: Path) -> dict[str, Completion | Choice]:
+    """The answers that runs wrote, by row.
+
+    Raises:
+        DataError: A line is none of a run's.
+    """
+    found: dict[str, Completion | Choice] = {}
+    for number, line in _lines(path):
+        if not line.endswith(b"\n"):
+            break  # it was cut
+        try:
+            one = json.loads(line)
+            rest = {"read": one["read"], "written": one["written"], "cost": one["cost"]}
+            if "text" in one:
+                found[one["id"]] = Completion(one["text"], one["cut"], **rest)
+            else:
+                scores = None if one["scores"] is None else np.array([-np.inf if value is None else value for value in one["scores"]])
+                found[one["id"]] = Choice(one["place"], scores, **rest)
+        except (ValueError, TypeError, KeyError) as error:
+            raise DataError(*_strange(path, number)) from error
+    return found
 
 
 class Failures(_Lines):

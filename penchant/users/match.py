@@ -16,11 +16,13 @@ import numpy as np
 from sklearn.decomposition import PCA
 from sklearn.linear_model import LogisticRegression
 
+from penchant.core.artifacts import Artifact, ArtifactWriter
 from penchant.core.errors import InputError, PenchantError, require
 from penchant.llm.labels import Labeller
-from penchant.llm.model import LanguageModel
+from penchant.llm.model import Choice, Choose, LanguageModel
 from penchant.llm.prompt import Prompt
 
+KIND = "match-filter"
 BAD, GOOD = "Bad", "Good"
 _PROMPT = "match.v1"
 _TOLD = 4  # items of a taste that a judge is told
@@ -64,8 +66,17 @@ class MatchJudge:
 
     def bad(self, pairs: Sequence[tuple[Taste, int]]) -> list[float | PenchantError]:
         """How likely each match is a bad one; 0 or 1 of a model that tells only its choice. Or why nothing is known."""
-        found = self.labeller.label([self.text(taste, item) for taste, item in pairs])
-        return [one if isinstance(one, PenchantError) else float(1 - one.label if one.chances is None else one.chances[0]) for one in found]
+        found = self.labeller.model.choose([self.question(taste, item) for taste, item in pairs])
+        return [self.read(one) if isinstance(one, Choice) else one for one in found]
+
+    def question(self, taste: Taste, item: int) -> Choose:
+        """What the model is asked about a pair."""
+        return self.labeller.question(self.text(taste, item))
+
+    def read(self, answer: Choice) -> float:
+        """How likely an answer says that the match is bad."""
+        one = self.labeller.read(answer)
+        return float(1 - one.label if one.chances is None else one.chances[0])
 
 
 class PairFeatures:
@@ -138,6 +149,20 @@ class MatchFilter:
     def bad(self, features: np.ndarray) -> np.ndarray:
         """float64[n], how likely each pair is bad."""
         return 1 / (1 + np.exp(-(((features - self.mean) / self.scale) @ self.weights + self.bias)))
+
+    def save(self, out: ArtifactWriter) -> None:
+        """Write into an artifact."""
+        out.tensors("weights", {"mean": self.mean, "scale": self.scale, "weights": self.weights, "bias": np.array([self.bias])})
+
+    @classmethod
+    def load(cls, saved: Artifact) -> Self:
+        """Read what ``save`` wrote.
+
+        Raises:
+            ArtifactError: It was altered.
+        """
+        found = {name: values.numpy() for name, values in saved.tensors("weights").items()}
+        return cls(found["mean"], found["scale"], found["weights"], float(found["bias"][0]))
 
     def kept(self, features: np.ndarray, share: float) -> np.ndarray:
         """bool[n], all but this share of the pairs, those most likely bad."""

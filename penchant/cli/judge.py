@@ -1,0 +1,94 @@
+"""``penchant judge``: how good the matches of served lists are, by a language model, and by a light classifier that learnt from it."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import numpy as np
+import typer
+from rich.console import Console
+from rich.markup import escape
+from rich.table import Table
+from sklearn.metrics import roc_auc_score
+
+from penchant.cli.enrich import told_of
+from penchant.cli.language_models import SMALL, ModelOption, PricesOption, ServerOption, SpendOption, language_model
+from penchant.cli.options import OutOption, ReleaseOption, SeedOption, out_folder
+from penchant.cli.serving import DEFAULT_RELEASE
+from penchant.core.artifacts import write_artifact
+from penchant.data.schema import ACTION_CODE
+from penchant.items.item_space import TEXT
+from penchant.llm.batch import run
+from penchant.llm.lines import read
+from penchant.llm.model import Choice
+from penchant.pipeline.release import Release, load_release
+from penchant.users.match import KIND, MatchFilter, MatchJudge, PairFeatures, Taste
+from penchant.users.together import AGAINST
+
+console = Console()
+_SHOWN = 8
+_HELD = 0.2  # of the pairs, which the classifier does not learn from
+_AGAINST = [ACTION_CODE[name] for name in AGAINST if name in ACTION_CODE]
+
+
+def judge(
+    release: ReleaseOption = DEFAULT_RELEASE,
+    model: ModelOption = SMALL,
+    server: ServerOption = None,
+    prices: PricesOption = "0,0",
+    spend: SpendOption = None,
+    users: Annotated[int, typer.Option("--users", min=1, help="Whose lists are judged, drawn by chance.")] = 100,
+    k: Annotated[int, typer.Option("-k", min=1, help="Length of a list.")] = 5,
+    bad: Annotated[float, typer.Option("--bad", help="Share of matches that are bad; ask a few people.")] = 0.2,
+    seed: SeedOption = 0,
+    out: OutOption = None,
+) -> None:
+    """Judge served lists by a language model, and teach its labels to a light classifier.
+
+    Labels go to `judged.jsonl`, the classifier to `match-filter`. A run that was stopped goes on where it was. A model's labels are not the
+    truth: hold some against people's before you leave anything out by them.
+
+    Example: `penchant judge --users 50 --model smollm2`
+    """
+    loaded = load_release(release)
+    tastes = [taste(loaded, row) for row in range(len(loaded.histories))]
+    drawn = np.random.default_rng(seed).choice(len(tastes), min(users, len(tastes)), replace=False).tolist()
+    recommender = loaded.recommender()
+    pairs = {
+        f"{loaded.users.ids[row]}/{one.item_id}": (tastes[row], one.item)
+        for row in drawn
+        for one in recommender.recommend(history=loaded.histories.take(np.array([row])), k=k).suggestions
+    }
+    asked = language_model(model, server, prices, spend)
+    judging = MatchJudge(asked, loaded.space.catalog.titles(), bad=bad)
+    folder = out_folder(out, "judged")
+    rows = [(name, judging.question(*pair)) for name, pair in pairs.items()]
+    done = run(rows, asked, folder / "judged.jsonl")
+    answers = read(folder / "judged.jsonl")
+    judged = {name: judging.read(found) for name in pairs if isinstance(found := answers.get(name), Choice)}
+    console.print(told_of(done))
+    table = Table("user", "item", "bad match")
+    titles = loaded.space.catalog.titles()
+    for name, chance in sorted(judged.items(), key=lambda one: -one[1])[:_SHOWN]:
+        table.add_row(escape(name.split("/")[0]), escape(titles[pairs[name][1] - 1]), f"{chance:.0%}")
+    console.print(table)
+    features = PairFeatures(loaded.space.vectors[TEXT], tastes).of([pairs[name] for name in judged])
+    labels = np.array(list(judged.values()))
+    held = np.random.default_rng(seed).random(len(labels)) < _HELD
+    light = MatchFilter.fit(features[~held], labels[~held])
+    worse = labels[held] > np.median(labels)
+    if worse.any() and not worse.all():
+        likeness = roc_auc_score(worse, light.bad(features[held]))
+        console.print(
+            f"The classifier tells the model's worse half from its better half with an AUC of {likeness:.2f} on {held.sum()} other pairs."
+        )
+    with write_artifact(folder / "match-filter", kind=KIND, settings={"model": asked.name, "bad": bad}) as artifact:
+        light.save(artifact)
+    console.print(f"{folder / 'judged.jsonl'}, {folder / 'match-filter'}")
+
+
+def taste(release: Release, row: int) -> Taste:
+    """What a user of the release liked and disliked."""
+    history = release.histories.take(np.array([row]))
+    against = np.isin(history.actions, _AGAINST)
+    return Taste(tuple(history.items[~against].tolist()), tuple(history.items[against].tolist()))
