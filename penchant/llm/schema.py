@@ -34,6 +34,7 @@ def check_answer(text: str, schema: Mapping[str, Any]) -> None:
     validator = _validator(_text(schema))
     try:
         value = json.loads(text, parse_constant=_no_constant)
+        json.dumps(value, ensure_ascii=False).encode()  # halves of characters (lone surrogates) could be written nowhere
     except (ValueError, RecursionError) as error:
         raise AnswerError(f"answer {_short(text)}", f"it is no JSON ({error})", "ask in other words, or another model") from None
     first = next(validator.iter_errors(value), None)

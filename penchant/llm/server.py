@@ -180,20 +180,19 @@ class OpenAIServer:
         except InputError as error:
             return error
         weighed, spent = self._weigh(one, batch) if self._tells_odds else (None, 0.0)
-        if weighed is not None:
+        if weighed is not None and not isinstance(weighed, InputError):
             return weighed
         longest = max(len(json.dumps(option)) for option in one.options)  # bytes, as tokens are one byte at least
         found = self._complete(Ask(one.messages, schema_of_choice(one.options), max_tokens=longest + _AROUND), batch)
         if isinstance(found, PenchantError):
             return found
+        if weighed is not None:  # without odds it went well
+            self._tells_odds = False
         return Choice(chosen(found.text, one.options), None, found.read, spent + found.cost, found.written)
 
     def _weigh(self, one: Choose, batch: Batch) -> tuple[Choice | PenchantError | None, float]:
         """The choice by the odds of the first token, None where they do not tell all options; and what was spent."""
         reply = self._send(Ask(one.messages, max_tokens=1), batch, logprobs=True, top_logprobs=_LIKELIEST)
-        if isinstance(reply, InputError):
-            self._tells_odds = False
-            return None, 0.0
         if isinstance(reply, PenchantError):
             return reply, 0.0
         odds = reply.odds

@@ -296,6 +296,24 @@ def test_a_server_that_tells_no_odds_is_asked_for_them_once(refuses: bool) -> No
     assert ["logprobs" in body for body in server.asked] == [True, False, False]
 
 
+def test_a_prompt_that_is_too_long_says_nothing_of_odds() -> None:
+    with chat_server(weighing({"a": -1.0, "b": -2.0})) as server, OpenAIServer(settings(server, odds=True)) as model:
+        long, short = (model.choose([Choose((Message("user", text),), ("a", "b"))])[0] for text in ("x" * 30_000, "x"))
+    assert isinstance(short, Choice)
+    assert short.scores is not None
+    assert isinstance(long, Choice | InputError)
+
+
+def test_halves_of_characters_stop_nothing() -> None:
+    half = "\ud83d"
+    with chat_server(lambda _: Say(completion(json.dumps({"choice": half})))) as server, OpenAIServer(settings(server)) as model:
+        asks = [ask(schema={"enum": [half]}), ask(schema={"type": "object"}), ask("whole")]
+        answers = model.complete(asks)
+        (choice,) = model.choose([Choose((Message("user", "?"),), (half, "b"))])
+    assert [type(answer) for answer in answers] == [InputError, AnswerError, Completion]
+    assert isinstance(choice, InputError)
+
+
 def test_what_is_spent_is_told() -> None:
     prices = {"price_read": 1.0, "price_written": 10.0}
     with chat_server() as server, OpenAIServer(settings(server, **prices)) as model:
