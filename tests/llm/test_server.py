@@ -424,10 +424,10 @@ def test_settings_that_break_rules(values: dict[str, Any], words: str) -> None:
 
 @pytest.mark.skipif(sys.platform == "win32", reason="Windows has no such signal for one process")
 def test_an_interruption_ends_it_at_once_and_nothing_more_is_sent() -> None:
-    with chat_server() as server, OpenAIServer(settings(server, requests_per_minute=120, concurrency=3)) as model:
-        timer = threading.Timer(0.2, os.kill, (os.getpid(), signal.SIGINT))
+    with chat_server() as server, OpenAIServer(settings(server, requests_per_minute=30, concurrency=3)) as model:  # one each 2 s
+        timer = threading.Timer(0.5, os.kill, (os.getpid(), signal.SIGINT))
         timer.start()
         with pytest.raises(KeyboardInterrupt):
             model.complete([ask(str(place)) for place in range(9)])
-        time.sleep(1.0)
+        time.sleep(2.5)
     assert len(server.asked) == 1
