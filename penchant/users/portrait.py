@@ -10,7 +10,7 @@ Letters: n events, N items, G categories.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Self
 
 import numpy as np
@@ -135,7 +135,7 @@ class Portrait:
 
 
 class Portraits:
-    """Makes portraits. Fitted on the events of many users; any history can be asked for.
+    """Makes portraits. Fitted on the events of many users; any history can be asked for. Nothing in it is of single users.
 
     Args:
         tree: Categories of the N items.
@@ -159,7 +159,8 @@ class Portraits:
         bought, cycles = histories.where(histories.actions == _BOUGHT), None
         if histories.timed and bought.num_events and len(tree):
             users, until = int(histories.users.max(initial=0)), int(histories.times.max()) // DAY + 1
-            cycles = Cycles.fit(Purchases.of(bought, tree.kinds), until, users=users, kinds=len(tree))
+            fitted = Cycles.fit(Purchases.of(bought, tree.kinds), until, users=users, kinds=len(tree))
+            cycles = replace(fitted, shifts=np.zeros(1))  # how a user deviates is told by the history that is asked for
         return cls(tree, Adoption.of(has), cycles, settings)
 
     def of(self, history: Histories, now: int | None = None) -> Portrait:
@@ -256,7 +257,8 @@ class Portraits:
         pairs = Pairs.of(Purchases.of(bought, self.tree.kinds)) if bought.num_events else None
         if pairs is None or not len(pairs):
             return ()
-        due = self.cycles.due(pairs, now // DAY + 1, within=self.settings.due_days)
+        pairs = replace(pairs, users=np.ones_like(pairs.users))
+        due = self.cycles.of(pairs, 1).due(pairs, now // DAY + 1, within=self.settings.due_days)
         again = np.flatnonzero((pairs.intervals > 0) & (due.days <= self.settings.due_days))  # what was bought once has no cycle yet
         best = again[np.lexsort((due.kinds[again], -due.chance[again]))][: self.settings.due]
         seen = _Seen.of(bought, self.tree)
