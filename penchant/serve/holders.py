@@ -16,9 +16,12 @@ from penchant.data.histories import Histories
 from penchant.data.schema import ACTIONS
 from penchant.data.vocabulary import Vocabulary
 from penchant.serve.choices import Choices
+from penchant.serve.directives import steering_key
 from penchant.serve.events import EventLog
 from penchant.serve.experiments.hub import Experiments
 from penchant.serve.kafka_log import KafkaEventLog
+from penchant.serve.portraits.kept import portrait_key
+from penchant.serve.portraits.words import review_key, words_key
 from penchant.serve.refreshes import REFRESH
 from penchant.serve.served import ServedLog
 from penchant.serve.sqlite_file import SqliteFile
@@ -30,6 +33,7 @@ from penchant.serve.stores import OF_USERS, StateStore, Stored, Write, key_bytes
 from penchant.serve.user_vectors import vector_key
 from penchant.serve.worker import DEAD
 from penchant.users.state import UserState
+from penchant.users.stored_portrait import StoredPortrait
 
 _MOST = 1 << 40  # events: all of them
 _PAGE = 1000
@@ -313,9 +317,13 @@ def holders_of(
 
 
 def _told(key: str, found: Stored) -> dict[str, Any]:
-    if not key.startswith(user_key("")):
+    if key.startswith((review_key(""), words_key(""), steering_key(""))):
+        return {"key": key, "value": json.loads(found.value)}
+    if not key.startswith((user_key(""), portrait_key(""))):
         return {"key": key, "bytes": found.value.hex()}
     try:
+        if key.startswith(portrait_key("")):
+            return {"key": key, "value": StoredPortrait.from_bytes(found.value).plain()}
         state = UserState.from_bytes(found.value)
     except ArtifactError:
         return {"key": key, "damaged": found.value.hex()}

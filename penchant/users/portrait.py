@@ -27,6 +27,8 @@ from penchant.users.potential import Adoption
 from penchant.users.repurchase import Cycles, Pairs, Purchases
 from penchant.users.together import AGAINST
 
+#: Of a portrait, by attribute.
+LAYERS = ("short", "long", "potential", "rare", "due")
 _MONTH = 30 * DAY
 _BOUGHT = ACTION_CODE["purchase"]
 _AGAINST = [ACTION_CODE[name] for name in AGAINST if name in ACTION_CODE]
@@ -112,8 +114,17 @@ class Portrait:
             numbers = {name: round(value, 4) for name, value in vars(one).items() if isinstance(value, float)}
             return {"path": list(one.path), **numbers, "evidence": [item_ids[item - 1] for item in one.evidence]}
 
-        layers = {name: [told(one) for one in getattr(self, name)] for name in ("short", "long", "potential", "rare", "due")}
+        layers = {name: [told(one) for one in getattr(self, name)] for name in LAYERS}
         return {"events": self.events, "newest": self.newest, **layers}
+
+    def without(self, paths: Sequence[Sequence[str]]) -> Self:
+        """The same portrait without some interests, and all below them."""
+        gone = [tuple(path) for path in paths]
+
+        def left(layer: tuple[Any, ...]) -> tuple[Any, ...]:
+            return tuple(one for one in layer if not any(one.path[: len(path)] == path for path in gone))
+
+        return replace(self, **{name: left(getattr(self, name)) for name in LAYERS}) if gone else self
 
     def prose(self) -> str:
         """A few sentences, each of which the events bear out."""
