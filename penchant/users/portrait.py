@@ -14,6 +14,7 @@ from dataclasses import dataclass, replace
 from typing import Any, Self
 
 import numpy as np
+import polars as pl
 from pydantic import Field
 from scipy import sparse
 
@@ -104,7 +105,7 @@ class Portrait:
     rare: tuple[Interest, ...] = ()
     due: tuple[DueSoon, ...] = ()
 
-    def plain(self, item_ids: Sequence[str]) -> dict[str, Any]:
+    def plain(self, item_ids: Sequence[str] | pl.Series) -> dict[str, Any]:
         """JSON values; ``item_ids`` in code order.
 
         Key-value form: one key a layer, and below each interest path, weight and the ids of its evidence.

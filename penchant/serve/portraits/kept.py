@@ -17,7 +17,7 @@ from penchant.serve.portraits.metrics import PortraitMetrics
 from penchant.serve.portraits.words import Kept, Proposal, Words, proposed, review_key, words_key
 from penchant.serve.refresher import Refresher
 from penchant.serve.refreshes import Refreshes
-from penchant.serve.state import LiveState, Past
+from penchant.serve.state import LiveState
 from penchant.serve.stores import StateStore, Stored, Write, user_key
 from penchant.users.portrait import Portraits
 from penchant.users.stored_portrait import Prose, StoredPortrait
@@ -26,7 +26,6 @@ _log = logging.getLogger("penchant.serve")
 _SHARE = 0.25  # of a core, at most: who recommends comes first
 _TRIES = 20  # against others who write
 
-_NOTHING = Past.of([], live=True)
 Value = TypeVar("Value", bound=Kept)
 
 
@@ -103,10 +102,11 @@ class StoredPortraits:
         Raises:
             StorageError: The store cannot be read.
         """
-        keys = [key for user in users for key in (portrait_key(user), words_key(user), review_key(user))]
-        found = self.store.get(keys)
+        keys = [make(user) for make in (portrait_key, words_key, review_key) for user in users]
+        found, count = self.store.get(keys), len(users)
         states = self.store.versions([user_key(user) for user in users])
-        return [self._found(*found[3 * place : 3 * place + 3], state) for place, state in enumerate(states)]
+        columns = zip(found[:count], found[count : 2 * count], found[2 * count :], states, strict=True)
+        return [self._found(portrait, words, waiting, state) for portrait, words, waiting, state in columns]
 
     def saw(self, pairs: Sequence[tuple[str, str]]) -> None:
         """(item id, user id) of what was just done: these users' portraits are made anew, soon."""
@@ -161,7 +161,7 @@ class StoredPortraits:
         return results
 
     def _writes(self, user: str, seen: int, found: Found) -> dict[str, Write]:
-        person = self.state.with_events(user, _NOTHING)  # not to be kept in memory: nobody asked for a list
+        person = self.state.unkept(user)
         if not person.personalised or (not person.history.num_events and found.portrait is None):
             return {portrait_key(user): Write(None, found.version)} if found.version else {}  # who opted out has none
         now = self.clock()

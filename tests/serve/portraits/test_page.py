@@ -37,6 +37,7 @@ def does(client: TestClient, user: str, *items: str) -> None:
 
 def soon(client: TestClient, user: str, events: int) -> dict[str, Any]:
     """The portrait, once there is a fresh vector of so many events; the user asks for lists meanwhile."""
+    found: dict[str, Any] = {}
     for _ in range(200):
         client.post("/v1/recommend", json={"user_id": user, "k": 1})
         found = portrait(client, user)
@@ -167,6 +168,7 @@ def test_interests_name_their_events_and_the_tree_adds_up(client: TestClient) ->
 
 def kept(client: TestClient, user: str, events: int) -> dict[str, Any]:
     """The portrait, once it is stored with so many events. Nobody asks for lists meanwhile."""
+    found: dict[str, Any] = {}
     for _ in range(200):
         found = portrait(client, user)
         if found["kept"] is not None and found["kept"]["fresh"] and found["kept"]["events"] == events:
