@@ -43,7 +43,7 @@ def weights(layers: Mapping[str, Any]) -> dict[str, dict[tuple[str, ...], float]
 
 
 def changed(told: Told, layers: Mapping[str, Any], time: float) -> tuple[list[Change], Told]:
-    """What is different from what was told, layer by layer, and what has been told then.
+    """What is different from what was told, the least first, and what has been told then.
 
     Args:
         told: Of the portrait of before.
@@ -66,7 +66,7 @@ def changed(told: Told, layers: Mapping[str, Any], time: float) -> tuple[list[Ch
                 known[path] = old
         found += [Change(time, layer, path, "left", old, 0.0) for path, old in before.items() if path not in now]
         after[layer] = known
-    return found, after
+    return sorted(found, key=lambda one: abs(one.after - one.before)), after
 
 
 def distance(one: Mapping[tuple[str, ...], float], other: Mapping[tuple[str, ...], float]) -> float:

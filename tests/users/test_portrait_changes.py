@@ -28,7 +28,7 @@ def told(*states: dict[str, Any]) -> list[tuple[float, str, str]]:
 
 
 def test_what_enters_leaves_and_moves() -> None:
-    assert told(layers(Tea=0.9, Mug=0.1), layers(Tea=0.5, Chess=0.5)) == [(1, "fell", "Tea"), (1, "entered", "Chess"), (1, "left", "Mug")]
+    assert told(layers(Tea=0.9, Mug=0.1), layers(Tea=0.5, Chess=0.5)) == [(1, "left", "Mug"), (1, "fell", "Tea"), (1, "entered", "Chess")]
 
 
 def test_small_steps_are_told_once_they_add_up() -> None:

@@ -7,6 +7,8 @@ from dataclasses import dataclass
 from difflib import SequenceMatcher
 from typing import Literal
 
+_ALIKE = 0.6  # share of words and blanks that two texts have in common from which on they are told as one
+
 
 @dataclass(frozen=True)
 class Piece:
@@ -17,10 +19,16 @@ class Piece:
 
 
 def word_diff(before: str, after: str) -> list[Piece]:
-    """Pieces in order: without the added ones they are ``before``, without the removed ones ``after``."""
+    """Pieces in order: without the added ones they are ``before``, without the removed ones ``after``.
+
+    Texts that have little in common are told one after the other: nobody can read two texts in one.
+    """
     one, other = (re.findall(r"\s+|\w+|[^\w\s]", text) for text in (before, after))
+    matched = SequenceMatcher(None, one, other, autojunk=False)
+    if before and after and matched.ratio() < _ALIKE:
+        return [Piece("removed", before), Piece("added", after)]
     pieces: list[Piece] = []
-    for kind, begin, end, start, stop in SequenceMatcher(None, one, other, autojunk=False).get_opcodes():
+    for kind, begin, end, start, stop in matched.get_opcodes():
         if kind == "equal":
             pieces.append(Piece("same", "".join(one[begin:end])))
             continue

@@ -17,6 +17,10 @@ def test_both_texts_are_in_it(before: str, after: str) -> None:
     assert "".join(one.text for one in pieces if one.kind != "removed") == after
 
 
+def test_texts_with_little_in_common_are_told_one_after_the_other() -> None:
+    assert word_diff("Drinks tea.", "Plays chess at night!") == [Piece("removed", "Drinks tea."), Piece("added", "Plays chess at night!")]
+
+
 def test_words_are_told_whole() -> None:
     assert word_diff("Likes tea.", "Likes mugs.") == [
         Piece("same", "Likes "),

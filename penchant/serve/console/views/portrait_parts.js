@@ -15,7 +15,7 @@ export const named = (path) => [path.length > 1 && h("span.facts", {}, `${path.s
 export function signed(prose) {
   const made = prose.made === null ? "" : `, ${when(prose.made)}`;
   const by = { events: "From the events alone", model: `Written by ${prose.author}`, person: `Looked at by ${prose.author}` }[prose.by];
-  return h("p.facts", {}, by, made, prose.current ? "" : "; the portrait has changed since");
+  return h("p.facts.signed", {}, by, made, prose.current ? "" : "; the portrait has changed since");
 }
 
 export function words({ prose, written, left_out: gone }) {
