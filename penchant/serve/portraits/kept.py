@@ -147,7 +147,19 @@ class StoredPortraits:
             made = found.portrait.with_words(Prose(text, author, now, found.portrait.events, of))
             if self.store.put({portrait_key(user_id): Write(made.to_bytes(), found.version), **self._asks(user_id, made, found, now)}):
                 return True
-        raise StorageError(f"{_TRIES} tries", "others kept writing this user's portrait", "try again")
+        raise _busy()
+
+    def drop(self, user_id: str) -> None:
+        """Let go of a user's portrait, as one who opted out has none. What people decided about it stays.
+
+        Raises:
+            StorageError: The store does not do what is asked.
+        """
+        for _ in range(_TRIES):
+            (version,) = self.store.versions([portrait_key(user_id)])
+            if not version or self.store.put({portrait_key(user_id): Write(None, version)}):
+                return
+        raise _busy()
 
     def _stale(self, users: Sequence[str]) -> list[str]:
         return [user for user, one in zip(users, self.look(users), strict=True) if not one.fresh]
@@ -190,6 +202,10 @@ class StoredPortraits:
             _kept(Proposal, waiting),
             0 if waiting is None else waiting.version,
         )
+
+
+def _busy() -> StorageError:
+    return StorageError(f"{_TRIES} tries", "others kept writing this user's portrait", "try again")
 
 
 def _kept(kind: type[Value], found: Stored | None) -> Value | None:

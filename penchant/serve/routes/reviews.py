@@ -47,7 +47,7 @@ def reviews(
     return ReviewsOut(waiting=[WaitingOut(**_told(one.user_id, one.proposal)) for one in found], after=last)
 
 
-@routes.post("/reviews")
+@routes.post("/reviews", responses=refusals(404))
 def look(asked: LookIn, service: Held) -> WaitingOut:
     """Put what is served of a user before people, for a reason of your own. What waits already is left as it is."""
     return WaitingOut(**_told(asked.user_id, _reviews(service).ask(asked.user_id, asked.why)))
