@@ -64,7 +64,7 @@ class Refresher:
         self._stale, self._make, self._batch, self._most_asked = stale, make, batch, most_asked
         self._dropped, self._refused, self._timed = dropped, refused, timed
         self._asked: dict[str, None] = {}  # in order
-        self._lock = threading.Lock()
+        self._lock, self._stepping = threading.Lock(), threading.Lock()
         self._wake, self._stop = threading.Event(), threading.Event()
         self._thread: threading.Thread | None = None
 
@@ -89,16 +89,22 @@ class Refresher:
         Raises:
             StorageError: Log or store do not do what is asked.
         """
-        with self._lock:
-            asked, self._asked = list(self._asked), {}
-        if asked:
-            try:
-                self.queue.want(self._stale(asked))
-            except StorageError:
-                with self._lock:
-                    self._asked = {**dict.fromkeys(asked), **self._asked}
-                raise
-        return self._refresh() if self.works() else 0
+        with self._stepping:
+            with self._lock:
+                asked, self._asked = list(self._asked), {}
+            if asked:
+                try:
+                    self.queue.want(self._stale(asked))
+                except StorageError:
+                    with self._lock:
+                        self._asked = {**dict.fromkeys(asked), **self._asked}
+                    raise
+            return self._refresh() if self.works() else 0
+
+    def forget(self, user: str) -> None:
+        """Do not work for a user any more who asked before, once the step that is under way has ended."""
+        with self._stepping, self._lock:
+            self._asked.pop(user, None)
 
     def run(self, stop: threading.Event) -> None:
         """Step until ``stop`` is set. Refusals of the store are waited out, and so is what nobody has thought of."""

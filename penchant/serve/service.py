@@ -240,7 +240,8 @@ class Service:
             reviews = Reviews(portraits, backend.choices)
         eraser = None
         if backend.store is not None and backend.choices is not None:
-            holders = holders_of(backend.log, backend.store, backend.choices, state, backend.served, backend.experiments)
+            kept = [one.refresher for one in (None if by_vector is None else by_vector.vectors, portraits) if one is not None]
+            holders = holders_of(backend.log, backend.store, backend.choices, state, backend.served, backend.experiments, kept)
             eraser = Eraser(backend.log, backend.store, backend.choices, holders)
         service = cls(
             release=release,

@@ -162,7 +162,12 @@ class StoredPortraits:
         raise _busy()
 
     def _stale(self, users: Sequence[str]) -> list[str]:
-        return [user for user, one in zip(users, self.look(users), strict=True) if not one.fresh]
+        """Those who need a portrait, or to lose one. Who did nothing leaves nothing behind, not even a place in the queue."""
+        return [
+            user
+            for user, one in zip(users, self.look(users), strict=True)
+            if not one.fresh and (one.version or self.state.unkept(user).history.num_events)
+        ]
 
     def _make(self, users: list[str]) -> dict[str, dict[str, Write]]:
         seen = self.store.versions([user_key(user) for user in users])  # before the histories: these hold at least as much
