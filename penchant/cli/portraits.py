@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from pathlib import Path
 from typing import Annotated
 
 import numpy as np
@@ -12,53 +13,107 @@ from rich.markup import escape
 from rich.table import Table
 
 from penchant.cli.options import ReleaseOption
-from penchant.cli.serving import DEFAULT_RELEASE
-from penchant.pipeline.release import load_release
-from penchant.users.categories import CategoryTree
-from penchant.users.portrait import Portraits
+from penchant.cli.people import people_of
+from penchant.cli.serving import DEFAULT_RELEASE, KafkaOption, RedisOption, StateOption
+from penchant.core.errors import UnknownIdError, require
+from penchant.pipeline.release import Release, load_release
+from penchant.pipeline.shelf import release_at
+from penchant.serve.portraits.answers import ProseOut
+from penchant.serve.portraits.build import build as build_portraits
+from penchant.serve.portraits.fitted import fitted
+from penchant.serve.portraits.kept import StoredPortraits
+from penchant.serve.portraits.page import served_prose
+from penchant.serve.stores import user_key
+from penchant.users.portrait import LAYERS, Portrait
+from penchant.users.stored_portrait import digest
 
-app = typer.Typer(no_args_is_help=True, help="What events say of a user.")
+app = typer.Typer(no_args_is_help=True, help="What events say of users.")
 console = Console()
-_LAYERS = {"short": "lately", "long": "all along", "potential": "may come to like", "rare": "seldom, but again", "due": "due again"}
+_TITLES = {"short": "lately", "long": "all along", "potential": "may come to like", "rare": "seldom, but again", "due": "due again"}
 _SHOWN = 8  # interests of a layer
+_MOST = 1 << 40  # users: all of them
 
 
 @app.callback()
 def portraits() -> None:
-    """What events say of a user."""
+    """What events say of users."""
+
+
+@app.command()
+def build(
+    release: ReleaseOption = DEFAULT_RELEASE,
+    state: StateOption = None,
+    redis: RedisOption = None,
+    kafka: KafkaOption = None,
+) -> None:
+    """Make the stored portraits of all users of a release, and of those who came since, as far as they are not fresh.
+
+    A server does so for whoever does something, or is looked at; this is for all others. No language model takes part.
+    Example: `penchant portraits build --release runs/ml-100k/release`
+    """
+    with people_of(release, state, redis, kafka) as people:
+        kept = StoredPortraits(people.store, fitted(people.release), people.release.id, people.state, starts=False)
+        since = [key.removeprefix(user_key("")) for key in people.store.names(user_key(""), limit=_MOST)]
+        built = build_portraits(kept, list(dict.fromkeys([*people.release.users.ids.to_list(), *since])))
+    typer.echo(f"{built.made:,} portraits made in {built.seconds:.1f} s, {built.fresh:,} were fresh")
 
 
 @app.command()
 def show(
-    user: Annotated[str, typer.Argument(help="A user of the release.")],
+    user: Annotated[str, typer.Argument(help="A user of the release, or with --state one who came since.")],
     release: ReleaseOption = DEFAULT_RELEASE,
+    state: Annotated[
+        Path | None,
+        typer.Option("--state", help="Folder of the event log: what a server over it serves. Default: the release alone."),
+    ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="All of it, as JSON.")] = False,
 ) -> None:
     """Show the portrait of a user: interests of three layers, what is rare, what is due again, and the events behind each.
 
     No language model takes part, and nothing is kept. Example: `penchant portraits show 42 --release runs/ml-100k/release`
     """
-    loaded = load_release(release)
-    row = loaded.users.code(user, "user_id") - 1
-    made = Portraits.fit(loaded.histories, CategoryTree.of(loaded.space.catalog))
-    portrait = made.of(loaded.histories.take(np.array([row])))
+    loaded, portrait, prose = _released(release, user) if state is None else _served(release, state, user)
     if as_json:
-        told = {
-            "user_id": user,
-            "release": loaded.id,
-            "prose": portrait.prose(),
-            **portrait.plain(loaded.space.catalog.items.ids.to_list()),
-        }
+        values = portrait.plain(loaded.space.catalog.items.ids)
+        told = {"user_id": user, "release": loaded.id, "prose": prose.text, "author": prose.author, **values}
         typer.echo(json.dumps(told, indent=1, ensure_ascii=False))
         return
-    console.print(portrait.prose(), markup=False, highlight=False)
-    titles = loaded.space.catalog.titles()
+    console.print(prose.text, markup=False, highlight=False)
+    if prose.by != "events":
+        console.print(f"({prose.author}{'' if prose.current else ', of an older state'})", markup=False, highlight=False)
+    console.print(_table(portrait, loaded.space.catalog.titles()))
+
+
+def _released(release: Path, user: str) -> tuple[Release, Portrait, ProseOut]:
+    """As the release alone knows a user."""
+    loaded = load_release(release_at(release))
+    row = loaded.users.code(user, "user_id") - 1
+    portrait = fitted(loaded)().of(loaded.histories.take(np.array([row])))
+    return loaded, portrait, served_prose(portrait, "", None)
+
+
+def _served(release: Path, state: Path, user: str) -> tuple[Release, Portrait, ProseOut]:
+    """As a server over this state knows a user: live events, a reviewer's or a model's words, without what was left out."""
+    with people_of(release, state, None, None) as people:
+        person = people.state.person(user)
+        unknown = "neither the release nor the log knows this user"
+        known = person.known or len(person.past) > 0
+        require(known, f"user_id={user!r}", unknown, "pass the id of a user who did something", UnknownIdError)
+        made = fitted(people.release)
+        (found,) = StoredPortraits(people.store, made, people.release.id, people.state, starts=False).look([user])
+        whole = made().of(person.history)
+        portrait = whole.without([] if found.words is None else found.words.left_out)
+        this = digest(whole.plain(people.release.space.catalog.items.ids))
+        return people.release, portrait, served_prose(portrait, this, found)
+
+
+def _table(portrait: Portrait, titles: list[str]) -> Table:
     table = Table("", "interest", "weight", "because of")
-    for layer, words in _LAYERS.items():
+    for layer in LAYERS:
         for place, one in enumerate(getattr(portrait, layer)[:_SHOWN]):
             weight = f"{one.chance:.0%}, {one.days:.0f} days" if layer == "due" else f"{one.weight:.1%}"
             because = escape(", ".join(titles[item - 1] for item in one.evidence))
-            table.add_row("" if place else words, escape(" / ".join(one.path)), weight, because)
+            table.add_row("" if place else _TITLES[layer], escape(" / ".join(one.path)), weight, because)
         if getattr(portrait, layer):
             table.add_section()
-    console.print(table)
+    return table

@@ -12,18 +12,15 @@ from typing import Annotated
 import typer
 
 from penchant.cli.options import ReleaseOption
+from penchant.cli.people import people_of
 from penchant.cli.serving import DEFAULT_RELEASE, KafkaOption, RedisOption, StateOption
 from penchant.core.errors import StorageError, require
-from penchant.pipeline.release import load_release
-from penchant.pipeline.shelf import FOLDER, Shelf, release_at
+from penchant.pipeline.shelf import FOLDER, Shelf
 from penchant.pipeline.without_users import without_users
-from penchant.serve.backends import SERVED_NAME, opened
-from penchant.serve.choices import Choices
+from penchant.serve.backends import SERVED_NAME
 from penchant.serve.erasure import Eraser
 from penchant.serve.holders import holders_of
-from penchant.serve.service import Backend
 from penchant.serve.sqlite_served import SqliteServedLog
-from penchant.serve.state import LiveState
 
 app = typer.Typer(no_args_is_help=True, help="A user's data: export it, or forget the user.")
 UserArgument = Annotated[str, typer.Argument(help="The user's id.")]
@@ -77,9 +74,6 @@ def _folders(place: Path) -> list[Path]:
 
 @contextmanager
 def _eraser(release: Path, state: Path | None, redis: str | None, kafka: str | None) -> Iterator[Eraser]:
-    loaded = load_release(release_at(release))
-    folder = state or release.parent / "state"
-    with opened(folder, redis=redis, kafka=kafka) as (log, store), closing(SqliteServedLog(folder / SERVED_NAME)) as served:
-        backend, choices = Backend.of(log, store), Choices(store)
-        people = LiveState(loaded.space.catalog, loaded.users, loaded.histories, backend.events, choices=choices)
-        yield Eraser(log, store, choices, holders_of(log, store, choices, people, served))
+    with people_of(release, state, redis, kafka) as people, closing(SqliteServedLog(people.folder / SERVED_NAME)) as served:
+        log, store, choices = people.log, people.store, people.choices
+        yield Eraser(log, store, choices, holders_of(log, store, choices, people.state, served))

@@ -43,6 +43,8 @@ from penchant.pipeline.release import ReleaseSettings, Window, write_release
 from penchant.pipeline.rules.goods import Goods
 from penchant.train.loop import Trainer, TrainingRun
 from penchant.train.settings import TrainSettings
+from penchant.users.categories import CategoryTree
+from penchant.users.portrait import Portraits
 
 #: Up to this many items the softmax goes over all of them.
 FULL_SOFTMAX_ITEMS = 50_000
@@ -146,6 +148,8 @@ def run(
     report = measure(dataset, split, space, trained, settings)
     if window is not None:
         report = timeless(report)
+    with stage("Learning what portraits of users are made by"):
+        portraits = Portraits.fit(dataset.histories, CategoryTree.of(dataset.catalog))
     with stage("Writing the release"):
         serving = ReleaseSettings(
             dataset=dataset.name,
@@ -164,6 +168,7 @@ def run(
             report=report,
             head_quantiser=trained.head_quantiser,
             ranker=trained.ranker,
+            portraits=portraits,
         )
     return report
 

@@ -7,6 +7,7 @@ models/NAME/     one artifact a model
 head-quantiser/  made the codes of Tandem's code head, where these are not those of the item space
 encoder/         the text encoder, where it was fitted to this catalogue
 ranker/          orders what generators named, where that was better than merging alone
+portraits/       makes portraits of users: the tree of categories, and what many users show about it
 histories.parquet, users.parquet
 report/          evaluation: JSON, Markdown, figures
 """
@@ -53,6 +54,8 @@ from penchant.pipeline.ranker import LightRanker, Ranker
 from penchant.pipeline.reasons import BySample, ByScores, Explainer
 from penchant.pipeline.recommender import Recommender, Rung
 from penchant.pipeline.rules.goods import Goods
+from penchant.users.portrait import Portraits
+from penchant.users.saved_portraits import load_portraits, save_portraits
 
 KIND = "release"
 TOGETHER = "item-knn"  # the model that knows what the same users chose
@@ -113,6 +116,7 @@ class Release:
         head_quantiser: Gives new items the codes of Tandem's code head; None where these are the item space's.
         ranker: Orders what generators named; None leaves it as merged.
         blocked: Codes of items that must not be shown.
+        portraits: Makes portraits of users; None in releases of before they were part of one.
     """
 
     path: Path
@@ -128,6 +132,7 @@ class Release:
     head_quantiser: Quantiser | None = None
     ranker: Ranker | None = None
     blocked: frozenset[int] = field(default=frozenset())
+    portraits: Portraits | None = None
 
     @property
     def tandem(self) -> Tandem:
@@ -209,6 +214,7 @@ def write_release(
     report: Any | None = None,
     head_quantiser: Quantiser | None = None,
     ranker: LightRanker | None = None,
+    portraits: Portraits | None = None,
 ) -> None:
     """Write a release, atomically.
 
@@ -218,6 +224,7 @@ def write_release(
         report: An ``evaluate.Report``, or None.
         head_quantiser: Made the codes of Tandem's code head of what Tandem has learnt; None where it has the space's.
         ranker: Of the merged list; None for none.
+        portraits: Makes portraits of users; a server of a release without them fits them itself.
     """
     with write_artifact(folder, kind=KIND, settings=settings.plain()) as out:
         space.save(out.path / "items")
@@ -229,6 +236,8 @@ def write_release(
             head_quantiser.save(out.path / "head-quantiser")
         if ranker is not None:
             ranker.save(out.path / "ranker")
+        if portraits is not None:
+            save_portraits(portraits, out.path / "portraits")
         h = dataset.histories
         out.table(
             "histories", pl.DataFrame({"user": h.users[h.rows], "item": h.items, "action": h.actions, "time": h.times, "domain": h.domains})
@@ -257,7 +266,7 @@ def load_release(folder: Path) -> Release:
     tandem = cast(Tandem, models["tandem"])
     space.check_codes(tandem.tokens.codes.numpy(), "tandem")
     models |= served(tandem, settings)
-    head, ranker = folder / "head-quantiser", folder / "ranker"
+    head, ranker, portraits = (folder / name for name in ("head-quantiser", "ranker", "portraits"))
     report = folder / "report"
     return Release(
         path=folder,
@@ -272,6 +281,7 @@ def load_release(folder: Path) -> Release:
         report=saved.json("report/report") if report.exists() else None,
         head_quantiser=load_quantiser(saved.child("head-quantiser")) if head.exists() else None,
         ranker=LightRanker.load(saved.child("ranker")) if ranker.exists() else None,
+        portraits=load_portraits(saved.child("portraits")) if portraits.exists() else None,
     )
 
 

@@ -324,51 +324,6 @@ class ReceiptOut(Answer):
     seconds: float
 
 
-class KnownLayer(Answer):
-    """What one layer knows of a user."""
-
-    events: int
-    newest: int | None = Field(description="UTC seconds of the newest event; null where there is none, or nobody knows.")
-    interests: list[Interest] = Field(description="The largest first, at most ten.")
-
-
-class PortraitVector(Answer):
-    """What the model made of the user's history, as it is stored."""
-
-    release: str = Field(description="Whose model made it.")
-    values: list[float]
-    norm: float
-    events: int = Field(description="Events that the model has read.")
-    newest: int | None = Field(description="UTC seconds of the newest of them.")
-    made: float = Field(description="UTC seconds.")
-    age_seconds: float
-    fresh: bool = Field(description="Whether the user did nothing since that the worker knows of.")
-
-
-class RecentItem(Card):
-    """An item that the user did something with."""
-
-    live_tier: Literal["head", "tail"] | None = Field(description="At present; null where nobody knows.")
-
-
-class PortraitOut(Answer):
-    """A user, layer by layer."""
-
-    user_id: str
-    known: bool = Field(description="Whether the user was in training.")
-    text: str = Field(description="The layers in a sentence.")
-    release: str
-    created: str = Field(description="When the release was made.")
-    offline: KnownLayer = Field(description="As of the release; what stands of it.")
-    near_line: KnownLayer | None = Field(description="Since; a moment behind the log. Null where nobody follows the log.")
-    vector: PortraitVector | None = Field(description="Null where none was made yet.")
-    weights: dict[str, float] = Field(description="What the release and the vector say in lists by stored vectors, 0..1.")
-    recent: list[RecentItem] = Field(description="The newest first, at most ten.")
-    liked: list[str]
-    hidden: list[str] = Field(description="Items hidden or disliked, newest first.")
-    missing: list[str] = Field(description="Parts that could not be read.")
-
-
 class Share(Answer):
     """A category and its share of the items, 0..1."""
 

@@ -41,6 +41,7 @@ from penchant.serve.routes import (
     releases,
     replays,
     report,
+    reviews,
     steering,
     trends,
     users,
@@ -68,6 +69,7 @@ _PARTS = (
     experiments,
     operations,
     replays,
+    reviews,
     probes,
 )
 _THREADS = 32  # requests that are worked on at once; others wait

@@ -16,9 +16,13 @@ from penchant.data.histories import Histories
 from penchant.data.schema import ACTIONS
 from penchant.data.vocabulary import Vocabulary
 from penchant.serve.choices import Choices
+from penchant.serve.directives import steering_key
 from penchant.serve.events import EventLog
 from penchant.serve.experiments.hub import Experiments
 from penchant.serve.kafka_log import KafkaEventLog
+from penchant.serve.portraits.kept import portrait_key
+from penchant.serve.portraits.words import review_key, words_key
+from penchant.serve.refresher import Refresher
 from penchant.serve.refreshes import REFRESH
 from penchant.serve.served import ServedLog
 from penchant.serve.sqlite_file import SqliteFile
@@ -30,6 +34,7 @@ from penchant.serve.stores import OF_USERS, StateStore, Stored, Write, key_bytes
 from penchant.serve.user_vectors import vector_key
 from penchant.serve.worker import DEAD
 from penchant.users.state import UserState
+from penchant.users.stored_portrait import StoredPortrait
 
 _MOST = 1 << 40  # events: all of them
 _PAGE = 1000
@@ -120,12 +125,17 @@ class BrokerLog:
 
 
 class States:
-    """What workers keep of a user in a state store."""
+    """What workers keep of a user in a state store.
+
+    Args:
+        store: Where it lies.
+        refreshers: Of this process, which may be about to put the user into a queue there.
+    """
 
     name = "state store"
 
-    def __init__(self, store: StateStore) -> None:
-        self.store = store
+    def __init__(self, store: StateStore, refreshers: Sequence[Refresher] = ()) -> None:
+        self.store, self.refreshers = store, refreshers
         self.file: SqliteFile | None = store.file if isinstance(store, SqliteStateStore) else None
 
     def export(self, user_id: str) -> list[dict[str, Any]]:
@@ -135,6 +145,8 @@ class States:
     def forget(self, user_id: str) -> Gone:
         """See ``Holder``."""
         gone, traces = 0, []
+        for one in self.refreshers:
+            one.forget(user_id)
         while found := self._found(user_id):
             for key, one in found:  # each by itself: a worker may be writing one of them
                 if self.store.put({key: Write(None, one.version)}):
@@ -298,6 +310,7 @@ def holders_of(
     state: LiveState,
     served: ServedLog | None = None,
     experiments: Experiments | None = None,
+    refreshers: Sequence[Refresher] = (),
 ) -> list[Holder]:
     """All that keep something of a user, in the order in which they forget: who is made from another comes after it."""
     logs: list[Holder] = []
@@ -309,13 +322,23 @@ def holders_of(
         logs.append(Answers(served))
     if experiments is not None:
         logs.append(Results(experiments))
-    return [*logs, States(store), DeadLetters(store), Released(state.catalog, state.users, state.histories, choices), Memory(state)]
+    return [
+        *logs,
+        States(store, refreshers),
+        DeadLetters(store),
+        Released(state.catalog, state.users, state.histories, choices),
+        Memory(state),
+    ]
 
 
 def _told(key: str, found: Stored) -> dict[str, Any]:
-    if not key.startswith(user_key("")):
+    if key.startswith((review_key(""), words_key(""), steering_key(""))):
+        return {"key": key, "value": json.loads(found.value)}
+    if not key.startswith((user_key(""), portrait_key(""))):
         return {"key": key, "bytes": found.value.hex()}
     try:
+        if key.startswith(portrait_key("")):
+            return {"key": key, "value": StoredPortrait.from_bytes(found.value).plain()}
         state = UserState.from_bytes(found.value)
     except ArtifactError:
         return {"key": key, "damaged": found.value.hex()}

@@ -169,6 +169,29 @@ class ConsentIn(_Request):
     personalised: bool = Field(description="Whether lists may follow what the user did.")
 
 
+class LookIn(_Request):
+    """A portrait that people are to look at."""
+
+    user_id: Id
+    why: Annotated[str, StringConstraints(min_length=1, max_length=200)] = Field(description="In a few words.", examples=["biased"])
+
+
+class DecideIn(_Request):
+    """A decision about a portrait that waits for one."""
+
+    version: Whole = Field(ge=1, description="Of the entry that was looked at.")
+    decision: Literal["accept", "edit", "reject"]
+    text: Annotated[str, StringConstraints(max_length=5_000)] | None = Field(
+        default=None, description="Of an edit: what is served instead."
+    )
+    left_out: list[Annotated[list[Name], Field(min_length=1, max_length=20)]] = Field(
+        default=[], max_length=100, description="Interests that are not served, names from broad to narrow, with all below them."
+    )
+    reviewer: Annotated[str, StringConstraints(min_length=1, max_length=100)] = Field(
+        default="somebody", description="Who decides; where the server has keys, the name of the key is noted instead."
+    )
+
+
 class SearchIn(_Request):
     """A query in plain words."""
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import AsyncIterator, Callable, Mapping
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Self
@@ -39,6 +39,9 @@ from penchant.serve.experiments.hub import Experiments
 from penchant.serve.holders import holders_of
 from penchant.serve.live_rules import LiveRules
 from penchant.serve.near_line import NearLine
+from penchant.serve.portraits.fitted import fitted
+from penchant.serve.portraits.kept import StoredPortraits
+from penchant.serve.portraits.reviews import Reviews
 from penchant.serve.present import Together, Trending
 from penchant.serve.remote import RemoteExplainer, RemoteGenerator, RemoteHead
 from penchant.serve.served import ServedLog
@@ -49,6 +52,7 @@ from penchant.serve.stored_events import StoredEvents
 from penchant.serve.stores import StateStore
 from penchant.serve.tallies import OutcomesOf, Tallies, by_success
 from penchant.serve.telemetry import Metrics
+from penchant.users.portrait import Portraits
 
 _DEAR = 0.3  # of the cores: the others are for what every list needs, for events, and for whoever asks
 
@@ -186,6 +190,9 @@ class Service:
     outcomes: OutcomesOf
     eraser: Eraser | None
     apart: Apart | None
+    portraits_by: Callable[[], Portraits]
+    portraits: StoredPortraits | None
+    reviews: Reviews | None
 
     @classmethod
     def of(cls, release: Release, backend: Backend) -> Self:
@@ -225,9 +232,16 @@ class Service:
             turns=backend.turns,
         )
         budget = Budget(_dear_cores(settings))
+        portraits_by, portraits, reviews = fitted(release), None, None
+        if backend.store is not None:
+            how_kept = {"metrics": backend.metrics.portraits, "works": backend.works}
+            portraits = StoredPortraits(backend.store, portraits_by, release.id, state, **how_kept)
+        if portraits is not None and backend.choices is not None:
+            reviews = Reviews(portraits, backend.choices)
         eraser = None
         if backend.store is not None and backend.choices is not None:
-            holders = holders_of(backend.log, backend.store, backend.choices, state, backend.served, backend.experiments)
+            kept = [one.refresher for one in (None if by_vector is None else by_vector.vectors, portraits) if one is not None]
+            holders = holders_of(backend.log, backend.store, backend.choices, state, backend.served, backend.experiments, kept)
             eraser = Eraser(backend.log, backend.store, backend.choices, holders)
         service = cls(
             release=release,
@@ -250,6 +264,9 @@ class Service:
             outcomes=OutcomesOf(backend.tallies, catalog),
             eraser=eraser,
             apart=apart,
+            portraits_by=portraits_by,
+            portraits=portraits,
+            reviews=reviews,
         )
         if apart is not None:
             apart.wait_ready()
@@ -262,7 +279,7 @@ class Service:
         service.recommender.recommend(history=one, k=1, steering=Steering(tastes=(taste,)))
         service.search.search("a", 1)
         if by_vector is not None and backend.near_line is not None:
-            backend.near_line.listeners += by_vector.listeners
+            backend.near_line.listeners += service._listeners
             backend.near_line.know(catalog)
         backend.metrics.dear.set_function(lambda: budget.share)
         adapter = None if by_vector is None else by_vector.adapter
@@ -280,6 +297,12 @@ class Service:
         """Who follows the log."""
         return self.backend.near_line
 
+    @property
+    def _listeners(self) -> list[Callable[[Sequence[tuple[str, str]]], object]]:
+        """Who wants (item id, user id) of what was just done."""
+        kept = [] if self.portraits is None else [self.portraits.saw]
+        return [*([] if self.by_vector is None else self.by_vector.listeners), *kept]
+
     def keep_fresh(self, user_id: str) -> None:
         """See to it soon that this user's stored vector is fresh: for when the time does not allow more than that."""
         if self.by_vector is not None:
@@ -289,9 +312,11 @@ class Service:
         """End its threads, once no request uses it any more."""
         self.calls.close()
         if self.by_vector is not None and self.near_line is not None:
-            gone = self.by_vector.listeners
+            gone = self._listeners
             self.near_line.listeners = [told for told in self.near_line.listeners if told not in gone]
             self.by_vector.vectors.close()
+        if self.portraits is not None:
+            self.portraits.close()
         if self.apart is not None:  # after those who ask it
             self.apart.close()
 

@@ -72,6 +72,9 @@ class Past:
         )
 
 
+_NOTHING = Past.of([], live=True)
+
+
 @dataclass(frozen=True)
 class Person:
     """A user at one moment.
@@ -200,6 +203,14 @@ class LiveState:
         """A user as the release knows them, for when their events cannot be read."""
         choice = self._choice(user_id)
         return self._person(user_id, self._before(user_id, choice), choice)
+
+    def unkept(self, user_id: str) -> Person:
+        """A user as of now, without keeping them in memory: for work on many of whom nobody asks for a list.
+
+        Raises:
+            StorageError: Their events cannot be read.
+        """
+        return self.with_events(user_id, _NOTHING)
 
     def holds(self, user_id: str) -> bool:
         """Whether a user is kept in memory."""

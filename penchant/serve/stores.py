@@ -50,7 +50,7 @@ def user_key(user_id: str) -> str:
 
 #: Prefixes of keys that end in a user's id. What is kept of a user under another key must be named here, too: it is by this
 #: list that a user's data is found, exported and deleted.
-OF_USERS = (user_key(""), "steering:")
+OF_USERS = (user_key(""), "steering:", "portrait:", "review:", "reviewed:")
 
 
 def key_bytes(key: str) -> bytes:

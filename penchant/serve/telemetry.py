@@ -13,6 +13,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from penchant.serve.access_log import AccessLog
 from penchant.serve.operations.recent import Recent
+from penchant.serve.portraits.metrics import PortraitMetrics
 from penchant.serve.refusals import refuse
 from penchant.serve.vector_metrics import VectorMetrics
 
@@ -44,6 +45,7 @@ class Metrics:
         self.events = Counter("penchant_events_total", "Events sent to the log.", ["outcome"], registry=to)
         self.rungs = Counter("penchant_lists_total", "Lists, by the way they were made.", ["rung"], registry=to)
         self.vectors = VectorMetrics(to)
+        self.portraits = PortraitMetrics(to)
         self.dear = Gauge("penchant_dear_cores", "Cores that generation and reasons may take at present.", registry=to)
         self.adapter = Gauge(
             "penchant_adapter_gain", "1 / log2(1 + place) that adapted vectors of users add to the items of new events.", registry=to

@@ -21,10 +21,11 @@ from typing import Protocol
 import numpy as np
 from pydantic import Field
 
-from penchant.core.errors import ArtifactError, InputError, StorageError, UnavailableError
+from penchant.core.errors import ArtifactError, InputError, StorageError
 from penchant.core.settings import Settings
 from penchant.data.histories import Histories
 from penchant.data.stacking import stacked
+from penchant.serve.refresher import Refresher
 from penchant.serve.refreshes import Refreshes
 from penchant.serve.stores import StateStore, Stored, Write, user_key
 from penchant.serve.vector_metrics import VectorMetrics
@@ -32,9 +33,6 @@ from penchant.users.decay import DAY
 from penchant.users.vector import UserVector
 
 _log = logging.getLogger("penchant.serve")
-_PAUSE = 0.2  # seconds between two looks into the queue that others may write to
-_GATHER = 0.1  # seconds that the first who asks waits for others
-_REFUSED_PAUSE = 1.0  # seconds after a refusal of the store
 
 
 class VectorSettings(Settings):
@@ -95,13 +93,21 @@ class UserVectors:
         clock: Callable[[], float] = time.time,
     ) -> None:
         self.store, self.encoder, self.model, self.history = store, encoder, model, history
-        self.metrics, self.works, self.settings, self.clock = metrics or VectorMetrics(), works, settings or VectorSettings(), clock
-        self.queue, self.starts = Refreshes(store, model), starts
+        self.metrics, self.settings, self.clock = metrics or VectorMetrics(), settings or VectorSettings(), clock
         self.metrics.waiting.set_function(self._waiting)
-        self._asked: dict[str, None] = {}  # in order
-        self._lock = threading.Lock()
-        self._wake, self._stop = threading.Event(), threading.Event()
-        self._thread: threading.Thread | None = None
+        self.refresher = Refresher(
+            "user vectors",
+            Refreshes(store, model),
+            self._stale,
+            self._make,
+            works=works,
+            starts=starts,
+            batch=self.settings.batch,
+            most_asked=self.settings.most_asked,
+            dropped=self.metrics.dropped.inc,
+            refused=self.metrics.refreshes.labels("refused").inc,
+            timed=self.metrics.refresh_seconds.observe,
+        )
 
     def read(self, users: Sequence[str]) -> list[Read | None]:
         """The stored vector of each user, or None at once; what is missing or stale is asked for.
@@ -132,56 +138,25 @@ class UserVectors:
         return [None if one is None else Read(one, state <= one.seen) for one, state in zip(vectors, states, strict=True)]
 
     def ask(self, users: Sequence[str]) -> None:
-        """See to it soon that these users' vectors are fresh. Returns at once, whatever the store is doing."""
-        if not users:
-            return
-        with self._lock:
-            for user in users:
-                if len(self._asked) < self.settings.most_asked:
-                    self._asked[user] = None
-                else:
-                    self.metrics.dropped.inc()
-            if self.starts and self._thread is None and not self._stop.is_set():
-                self._thread = threading.Thread(target=self.run, args=(self._stop,), name="user vectors", daemon=True)
-                self._thread.start()
-        self._wake.set()
+        """See ``Refresher.ask``."""
+        self.refresher.ask(users)
 
     def step(self) -> int:
-        """Queue who asked and needs it, and refresh a batch of the queue if this process works; how many were refreshed.
-
-        Raises:
-            StorageError: Log or store do not do what is asked.
-        """
-        with self._lock:
-            asked, self._asked = list(self._asked), {}
-        if asked:
-            try:
-                self.queue.want([user for user, one in zip(asked, self.look(asked), strict=True) if one is None or not one.fresh])
-            except StorageError:
-                with self._lock:
-                    self._asked = {**dict.fromkeys(asked), **self._asked}
-                raise
-        return self._refresh() if self.works() else 0
+        """See ``Refresher.step``."""
+        return self.refresher.step()
 
     def run(self, stop: threading.Event) -> None:
-        """Step until ``stop`` is set. Refusals of the store are waited out, and so is what nobody has thought of."""
-        while not stop.is_set():
-            try:
-                if self.step() == 0:
-                    self._wake.wait(_PAUSE)
-                    stop.wait(_GATHER)  # for others who ask: one call of the model and one round to the store for all of them
-                    self._wake.clear()
-            except Exception as error:
-                if not isinstance(error, StorageError | UnavailableError):
-                    _log.exception("refreshing user vectors failed, and is tried again")
-                self.metrics.refreshes.labels("refused").inc()
-                stop.wait(_REFUSED_PAUSE)
+        """See ``Refresher.run``."""
+        self.refresher.run(stop)
 
     def close(self) -> None:
-        """End after the batch that is under way, without waiting for it. Whoever still waits is found by others, or asks again."""
-        with self._lock:
-            self._stop.set()
-        self._wake.set()
+        """See ``Refresher.close``."""
+        self.refresher.close()
+
+    @property
+    def queue(self) -> Refreshes:
+        """Of who needs a vector."""
+        return self.refresher.queue
 
     def _waiting(self) -> float:
         try:
@@ -189,16 +164,15 @@ class UserVectors:
         except StorageError:
             return nan  # a scrape is answered all the same
 
-    def _refresh(self) -> int:
-        claims = self.queue.take(self.settings.batch)
-        if not claims:
-            return 0
-        users, started = list(claims), time.perf_counter()
+    def _stale(self, users: Sequence[str]) -> list[str]:
+        return [user for user, one in zip(users, self.look(users), strict=True) if one is None or not one.fresh]
+
+    def _make(self, users: list[str]) -> dict[str, dict[str, Write]]:
         before = self.store.versions([vector_key(user, self.model) for user in users])
         seen = self.store.versions([user_key(user) for user in users])  # before the histories: these hold at least as much
         results: dict[str, dict[str, Write]] = {user: {} for user in users}
-        needed = [place for place, one in enumerate(self.look(users)) if one is None or not one.fresh]  # others may have been faster
-        rows = {place: self.history(users[place]) for place in needed}
+        needed = set(self._stale(users))  # others may have been faster
+        rows = {place: self.history(user) for place, user in enumerate(users) if user in needed}
         for timed in (True, False):  # rows with times lose them beside rows without
             places = [place for place, row in rows.items() if row.timed is timed and row.num_events]
             vectors = self.encoder.users(stacked([rows[place] for place in places])) if places else ()
@@ -212,10 +186,8 @@ class UserVectors:
                     del results[user]
                     continue
                 results[user] = {vector_key(user, self.model): Write(stored, before[place], self.settings.kept_seconds)}
-        done = self.queue.done(claims, results)
         self.metrics.refreshes.labels("made").inc(sum(map(bool, results.values())))
-        self.metrics.refresh_seconds.observe(time.perf_counter() - started)
-        return done
+        return results
 
 
 def _vector(found: Stored | None) -> UserVector | None:

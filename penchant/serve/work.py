@@ -19,6 +19,8 @@ from penchant.serve.head_vectors import HeadVectors
 from penchant.serve.live_adapter import LiveAdapter
 from penchant.serve.near_line import NearLine
 from penchant.serve.open_telemetry import Traces
+from penchant.serve.portraits.fitted import fitted
+from penchant.serve.portraits.kept import StoredPortraits
 from penchant.serve.state import LiveState
 from penchant.serve.stored_events import StoredEvents
 from penchant.serve.swap import Current, Following
@@ -26,7 +28,7 @@ from penchant.serve.user_vectors import UserVectors
 
 
 class Refreshing:
-    """What a worker does with one release: it counts by its categories, and keeps vectors of users and of head items fresh.
+    """What a worker does with one release: it counts by its categories, and keeps vectors of users and head items, and portraits, fresh.
 
     The place in the log is no part of it, so it may change while the log is followed.
 
@@ -46,18 +48,24 @@ class Refreshing:
         self._listeners = [HeadVectors(store, self._vectors, catalog.items, head.items, near_line.tiers).saw]
         if adapts:
             self._listeners.insert(0, LiveAdapter(store, self._vectors, catalog.items, head.items).saw)
+        self._portraits = StoredPortraits(store, fitted(release), release.id, state, starts=False)
+        self._listeners.append(self._portraits.saw)
         self._stop = threading.Event()
-        self._thread = threading.Thread(target=self._vectors.run, args=(self._stop,), name="user vectors", daemon=True)
+        runs = {"user vectors": self._vectors.run, "portraits": self._portraits.run}
+        self._threads = [threading.Thread(target=run, args=(self._stop,), name=name, daemon=True) for name, run in runs.items()]
         near_line.know(catalog)
         near_line.listeners += self._listeners
-        self._thread.start()
+        for thread in self._threads:
+            thread.start()
 
     def close(self) -> None:
-        """End after the batch of vectors that is under way."""
+        """End after the batches that are under way."""
         self.near_line.listeners = [told for told in self.near_line.listeners if told not in self._listeners]
         self._stop.set()
-        self._vectors.close()
-        self._thread.join()
+        for refreshed in (self._vectors, self._portraits):
+            refreshed.close()
+        for thread in self._threads:
+            thread.join()
 
 
 def work(

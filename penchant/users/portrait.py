@@ -10,10 +10,11 @@ Letters: n events, N items, G categories.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Self
 
 import numpy as np
+import polars as pl
 from pydantic import Field
 from scipy import sparse
 
@@ -27,6 +28,8 @@ from penchant.users.potential import Adoption
 from penchant.users.repurchase import Cycles, Pairs, Purchases
 from penchant.users.together import AGAINST
 
+#: Of a portrait, by attribute.
+LAYERS = ("short", "long", "potential", "rare", "due")
 _MONTH = 30 * DAY
 _BOUGHT = ACTION_CODE["purchase"]
 _AGAINST = [ACTION_CODE[name] for name in AGAINST if name in ACTION_CODE]
@@ -102,7 +105,7 @@ class Portrait:
     rare: tuple[Interest, ...] = ()
     due: tuple[DueSoon, ...] = ()
 
-    def plain(self, item_ids: Sequence[str]) -> dict[str, Any]:
+    def plain(self, item_ids: Sequence[str] | pl.Series) -> dict[str, Any]:
         """JSON values; ``item_ids`` in code order.
 
         Key-value form: one key a layer, and below each interest path, weight and the ids of its evidence.
@@ -112,8 +115,17 @@ class Portrait:
             numbers = {name: round(value, 4) for name, value in vars(one).items() if isinstance(value, float)}
             return {"path": list(one.path), **numbers, "evidence": [item_ids[item - 1] for item in one.evidence]}
 
-        layers = {name: [told(one) for one in getattr(self, name)] for name in ("short", "long", "potential", "rare", "due")}
+        layers = {name: [told(one) for one in getattr(self, name)] for name in LAYERS}
         return {"events": self.events, "newest": self.newest, **layers}
+
+    def without(self, paths: Sequence[Sequence[str]]) -> Self:
+        """The same portrait without some interests, and all below them."""
+        gone = [tuple(path) for path in paths]
+
+        def left(layer: tuple[Any, ...]) -> tuple[Any, ...]:
+            return tuple(one for one in layer if not any(one.path[: len(path)] == path for path in gone))
+
+        return replace(self, **{name: left(getattr(self, name)) for name in LAYERS}) if gone else self
 
     def prose(self) -> str:
         """A few sentences, each of which the events bear out."""
@@ -135,7 +147,7 @@ class Portrait:
 
 
 class Portraits:
-    """Makes portraits. Fitted on the events of many users; any history can be asked for.
+    """Makes portraits. Fitted on the events of many users; any history can be asked for. Nothing in it is of single users.
 
     Args:
         tree: Categories of the N items.
@@ -159,7 +171,8 @@ class Portraits:
         bought, cycles = histories.where(histories.actions == _BOUGHT), None
         if histories.timed and bought.num_events and len(tree):
             users, until = int(histories.users.max(initial=0)), int(histories.times.max()) // DAY + 1
-            cycles = Cycles.fit(Purchases.of(bought, tree.kinds), until, users=users, kinds=len(tree))
+            fitted = Cycles.fit(Purchases.of(bought, tree.kinds), until, users=users, kinds=len(tree))
+            cycles = replace(fitted, shifts=np.zeros(1))  # how a user deviates is told by the history that is asked for
         return cls(tree, Adoption.of(has), cycles, settings)
 
     def of(self, history: Histories, now: int | None = None) -> Portrait:
@@ -256,7 +269,8 @@ class Portraits:
         pairs = Pairs.of(Purchases.of(bought, self.tree.kinds)) if bought.num_events else None
         if pairs is None or not len(pairs):
             return ()
-        due = self.cycles.due(pairs, now // DAY + 1, within=self.settings.due_days)
+        pairs = replace(pairs, users=np.ones_like(pairs.users))
+        due = self.cycles.of(pairs, 1).due(pairs, now // DAY + 1, within=self.settings.due_days)
         again = np.flatnonzero((pairs.intervals > 0) & (due.days <= self.settings.due_days))  # what was bought once has no cycle yet
         best = again[np.lexsort((due.kinds[again], -due.chance[again]))][: self.settings.due]
         seen = _Seen.of(bought, self.tree)

@@ -15,7 +15,7 @@ Letters: P purchases, K pairs of user and type with a purchase, T types, U users
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Self
 
 import numpy as np
@@ -179,10 +179,19 @@ class Cycles:
         off = pairs.squares - 2 * means[pairs.kinds] * pairs.sums + pairs.intervals * means[pairs.kinds] ** 2
         spreads = (np.bincount(pairs.kinds, off, kinds + 1) + own.kind * variance) / (counts + own.kind)
         means[0], spreads[0] = mean, variance
-        away = np.bincount(pairs.users, pairs.sums - pairs.intervals * means[pairs.kinds], users + 1)
-        shifts = away / (np.bincount(pairs.users, pairs.intervals, users + 1) + own.user)
-        begun = cls(means, spreads, np.full(kinds + 1, 0.5), shifts, own)
-        return begun._with_again(pairs, until)
+        begun = cls(means, spreads, np.full(kinds + 1, 0.5), np.zeros(1), own)
+        return begun.of(pairs, users)._with_again(pairs, until)
+
+    def of(self, pairs: Pairs, users: int) -> Self:
+        """The same for other users, whose deviations are those of their pairs: nothing else that is kept here knows single users.
+
+        Args:
+            pairs: All that is known of them.
+            users: U.
+        """
+        means = self.means[self._known(pairs)[0]]
+        away = np.bincount(pairs.users, pairs.sums - pairs.intervals * means, users + 1)
+        return replace(self, shifts=away / (np.bincount(pairs.users, pairs.intervals, users + 1) + self.settings.user))
 
     def _with_again(self, pairs: Pairs, until: int) -> Self:
         """The same with the chances of another purchase, from who has bought again and who might still."""

@@ -12,6 +12,8 @@ from penchant.cli.main import app
 from penchant.core.errors import UnknownIdError
 from penchant.core.progress import quiet
 from penchant.pipeline.release import load_release
+from penchant.serve.backends import opened
+from penchant.serve.events import LiveEvent
 from tests.serve.conftest import make_release
 
 run = CliRunner().invoke
@@ -35,3 +37,24 @@ def test_a_portrait_is_shown(tmp_path: Path) -> None:
     assert portrait["long"][0]["path"][-1] in shown.output
     with pytest.raises(UnknownIdError):
         run(app, ["portraits", "show", "nobody", "--release", str(folder)], catch_exceptions=False)
+
+
+def test_portraits_of_all_users_are_built_once(tmp_path: Path) -> None:
+    with quiet():
+        folder = make_release(tmp_path / "release")
+    args = ["portraits", "build", "--release", str(folder), "--state", str(tmp_path / "state")]
+    with opened(tmp_path / "state") as (log, store):
+        assert store.names("portrait:") == []
+        log.append([LiveEvent("e1", "u1", "i1", "view", 1_700_000_000)])
+    assert "40 portraits made" in run(app, args, catch_exceptions=False).output
+    with opened(tmp_path / "state") as (_, store):
+        assert len(store.names("portrait:", limit=100)) == 40
+    again = run(app, args, catch_exceptions=False).output
+    assert "0 portraits made" in again
+    assert "40 were fresh" in again
+    shown = [
+        json.loads(run(app, ["portraits", "show", "u1", "--release", str(folder), "--json", *more], catch_exceptions=False).output)
+        for more in ([], ["--state", str(tmp_path / "state")])
+    ]
+    assert shown[1]["events"] == shown[0]["events"] + 1
+    assert shown[1]["author"] == "events"

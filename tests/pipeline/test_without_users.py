@@ -25,6 +25,8 @@ def folder(tmp_path: Path) -> Path:
     with write_artifact(place, kind=KIND, settings={"dataset": "shop"}) as out:
         with write_artifact(out.path / "models" / "popularity", kind="popularity") as model:
             model.tensors("counts", {"counts": np.arange(4)})
+        with write_artifact(out.path / "portraits", kind="portraits") as portraits:
+            portraits.tensors("adoption", {"common": np.arange(4)})
         out.table("histories", events)
         out.table("users", pl.DataFrame({"user_id": USERS}))
         out.json("report/report", {"title": "how good"})

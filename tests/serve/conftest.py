@@ -35,6 +35,8 @@ from penchant.serve.sqlite_served import SqliteServedLog
 from penchant.serve.sqlite_store import SqliteStateStore
 from penchant.train.loop import Trainer
 from penchant.train.settings import TrainSettings
+from penchant.users.categories import CategoryTree
+from penchant.users.portrait import Portraits
 from tests.servers import served
 
 GENRES = {
@@ -101,7 +103,9 @@ def make_release(folder: Path) -> Path:
     report = build_report(evaluations, split, dataset=dataset.summary(), vectors=space.vectors["text"])
     settings = ReleaseSettings(dataset="tiny", candidates=10)
     ranker = LightRanker(settings.generators, np.zeros(len(settings.generators) + 3))  # leaves every list as merged
-    write_release(folder, settings, dataset=dataset, space=space, models=models, encoder=encoder, report=report, ranker=ranker)
+    portraits = Portraits.fit(dataset.histories, CategoryTree.of(dataset.catalog))
+    parts = {"encoder": encoder, "report": report, "ranker": ranker, "portraits": portraits}
+    write_release(folder, settings, dataset=dataset, space=space, models=models, **parts)
     return folder
 
 

@@ -66,6 +66,11 @@ ROUTES = [
     ("DELETE", "/v1/experiments/{name}"),
     ("GET", "/v1/answers/{request_id}"),
     ("POST", "/v1/answers/{request_id}/replay"),
+    ("GET", "/v1/reviews"),
+    ("POST", "/v1/reviews"),
+    ("GET", "/v1/reviews/{user_id}"),
+    ("POST", "/v1/reviews/{user_id}"),
+    ("GET", "/v1/reviewed"),
 ]
 
 

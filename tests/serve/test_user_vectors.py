@@ -259,10 +259,10 @@ def test_the_thread_starts_with_the_first_who_asks_and_ends(shop: Shop) -> None:
         time.sleep(0.02)
     else:
         raise AssertionError("nobody works")
-    thread = vectors._thread
+    thread = vectors.refresher._thread
     assert thread is not None
     vectors.close()
     thread.join(10)
     vectors.ask(["ann"])
-    assert vectors._thread in (None, thread), "a closed one stays closed"
+    assert vectors.refresher._thread in (None, thread), "a closed one stays closed"
     assert not thread.is_alive()

@@ -96,7 +96,7 @@ def test_what_was_turned_down_is_no_interest() -> None:
 
 
 def test_what_is_due_in_months_is_not_due_soon() -> None:
-    history = bought([LAMP, LAMP, TEA, TEA], [0, 300, 270, 300])
+    history = bought([LAMP, LAMP, *[TEA] * 6], [0, 300, 150, 180, 210, 240, 270, 300])
     assert [one.path[-1] for one in MADE.of(history, START + 310 * DAY).due] == ["Tea"]
 
 

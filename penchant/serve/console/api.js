@@ -109,6 +109,22 @@ export const users = (search, limit, signal) =>
 
 export const user = (id, signal) => ask(`v1/users/${encodeURIComponent(id)}?limit=50`, { signal });
 
+/** A user as their events show them. */
+export const portrait = (id, signal) => ask(`v1/users/${encodeURIComponent(id)}/portrait`, { signal });
+
+/** Portraits that wait for a decision. */
+export const reviews = (signal) => ask("v1/reviews?limit=100", { signal });
+
+/** One of them, with what it would change. */
+export const review = (id, signal) => ask(`v1/reviews/${encodeURIComponent(id)}`, { signal });
+
+export const askReview = (id, why) => ask("v1/reviews", { body: { user_id: id, why } });
+
+export const decide = (id, decision) => ask(`v1/reviews/${encodeURIComponent(id)}`, { body: decision });
+
+/** Decisions, the newest first. */
+export const reviewed = (signal) => ask("v1/reviewed?limit=50", { signal });
+
 /** All that is kept of a user. */
 export const exported = (id) => ask(`v1/users/${encodeURIComponent(id)}/export`);
 

@@ -16,6 +16,8 @@ const VIEWS = {
   codes: { title: "Semantic IDs", open: async () => (await import("./views/codes.js")).mount },
   experiments: { title: "Experiments", open: async () => (await import("./views/experiments.js")).mount },
   operations: { title: "Operations", open: async () => (await import("./views/operations.js")).mount },
+  portrait: { title: "Portrait", open: async () => (await import("./views/portrait.js")).mount },
+  reviews: { title: "Review queue", open: async () => (await import("./views/reviews.js")).mount },
   report: { title: "Report", open: async () => (await import("./views/report.js")).mount },
 };
 

@@ -1,6 +1,7 @@
-// Views by the address's hash: #/recommend, #/search/QUERY, #/codes/12,7, #/report, #/experiments/NAME, #/operations, #/item/ID.
+// Views by the address's hash: #/recommend, #/search/QUERY, #/codes/12,7, #/report, #/experiments/NAME, #/operations,
+// #/portrait/ID, #/reviews/ID, #/item/ID.
 
-const NAMES = new Set(["recommend", "search", "codes", "report", "experiments", "operations", "item"]);
+const NAMES = new Set(["recommend", "search", "codes", "report", "experiments", "operations", "portrait", "reviews", "item"]);
 const HOME = "#/recommend";
 
 /** @returns {{name: string, arg: string, hash: string}} what the hash asks for; anything unknown is the first view */
@@ -19,6 +20,8 @@ export function parse(hash) {
 export const itemHash = (id) => `#/item/${encodeURIComponent(id)}`;
 export const codesHash = (prefix) => (prefix.length ? `#/codes/${prefix.join(",")}` : "#/codes");
 export const experimentHash = (name) => `#/experiments/${encodeURIComponent(name)}`;
+export const portraitHash = (id) => `#/portrait/${encodeURIComponent(id)}`;
+export const reviewHash = (id) => `#/reviews/${encodeURIComponent(id)}`;
 export const searchHash = (query) => `#/search/${encodeURIComponent(query)}`;
 
 export function go(hash) {

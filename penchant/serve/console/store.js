@@ -6,7 +6,8 @@ const VISITOR = "penchant.visitor";
 
 const topics = new EventTarget();
 
-function recall(key) {
+/** What this browser keeps under a key; null where that is nothing. */
+export function recall(key) {
   try {
     return localStorage.getItem(key);
   } catch {
@@ -14,7 +15,8 @@ function recall(key) {
   }
 }
 
-function remember(key, value) {
+/** Keep something, or with null nothing. */
+export function remember(key, value) {
   try {
     if (value === null) localStorage.removeItem(key);
     else localStorage.setItem(key, value);

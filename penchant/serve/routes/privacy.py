@@ -30,6 +30,8 @@ def export(user_id: Annotated[Id, Path()], service: Held) -> ExportOut:
 def consent(user_id: Annotated[Id, Path()], asked: ConsentIn, service: Held) -> ConsentOut:
     """Opt out of lists that follow the user, or in again. It counts from the next request on, and outlives releases."""
     choice = _eraser(service).choices.personalise(user_id, asked.personalised)
+    if service.portraits is not None and not choice.personalised:
+        service.portraits.drop(user_id)
     return ConsentOut(user_id=user_id, personalised=choice.personalised)
 
 

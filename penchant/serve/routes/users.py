@@ -10,10 +10,11 @@ from fastapi import Path, Query
 
 from penchant.core.errors import ArtifactError, StorageError
 from penchant.data.schema import ACTIONS
-from penchant.serve.answers import Did, DirectiveOut, Interest, Place, PortraitOut, UserOut, UserShort, UsersOut
+from penchant.serve.answers import Did, DirectiveOut, Interest, Place, UserOut, UserShort, UsersOut
 from penchant.serve.directory import RECENT
 from penchant.serve.near_line import shares
-from penchant.serve.portrait import portrait
+from penchant.serve.portraits.answers import PortraitOut
+from penchant.serve.portraits.page import portrait
 from penchant.serve.refusals import refusals
 from penchant.serve.requests import Id
 from penchant.serve.routes.base import places, router
@@ -40,7 +41,7 @@ def users(
 
 @routes.get("/users/{user_id:path}/portrait", responses=refusals(404))
 def user_portrait(user_id: Annotated[Id, Path()], service: Held) -> PortraitOut:
-    """What each layer knows of a user, and how old it is."""
+    """A user's portrait: interests by layer with the events behind them, in words, and how it changed; and what each source knows."""
     found = portrait(service, user_id)
     for part in found.missing:
         service.metrics.missing.labels(part).inc()

@@ -2,6 +2,7 @@
 
 import * as api from "../api.js";
 import { pending } from "../actions.js";
+import { suggestUsers } from "../choose.js";
 import { combobox } from "../combobox.js";
 import { fill, h } from "../dom.js";
 import { plural } from "../format.js";
@@ -11,11 +12,10 @@ import { foldOnPhones, history, wide } from "./history.js";
 import { trip } from "./trip.js";
 import { yours } from "./yours.js";
 
-const CHOICES = 8;
-
 export function person() {
   const name = h("p.person-name");
   const about = h("p.facts");
+  const portrait = h("p.facts", {}, h("a", { href: "#/portrait" }, "Portrait"));
   const input = h("input.field", {
     id: "user", type: "text", autocomplete: "off", autocapitalize: "none", spellcheck: "false", maxlength: "256", placeholder: "An id, or a recent title",
   });
@@ -31,7 +31,7 @@ export function person() {
   const element = h("div", {},
     h("section.person", { "aria-labelledby": "person-title" },
       h("h2", { id: "person-title" }, "You are"),
-      name, about,
+      name, about, portrait,
       chooser),
     trouble, last.element, past.element, data.element);
   let request = null;
@@ -43,18 +43,7 @@ export function person() {
     none: "No user has such an id or recent title.",
     least: 0,
     submit: become,
-    async suggest(query, signal) {
-      const { users } = await api.users(query, CHOICES, signal);
-      const found = users.map((user) => ({
-        node: [h("span.option-main", {}, h("span.option-title", {}, user.user_id), " ", h("span.facts", {}, plural(user.events, "event"))),
-          user.recent.length > 0 && h("span.option-more", {}, user.recent.join(" · "))],
-        choose: () => become(user.user_id),
-      }));
-      if (query && !users.some((user) => user.user_id === query)) {
-        found.push({ extra: true, node: [h("span.option-on", {}, `Start as “${query}”`)], choose: () => become(query) });
-      }
-      return found;
-    },
+    suggest: (query, signal) => suggestUsers(query, signal, become, (name) => `Start as “${name}”`),
   });
 
   function become(id) {
@@ -75,7 +64,7 @@ export function person() {
     const { user } = state;
     name.textContent = user ?? "nobody in particular";
     visitor.textContent = state.visitor && user !== state.visitor ? `Back to ${state.visitor}` : "New visitor";
-    nobody.hidden = user === null;
+    nobody.hidden = portrait.hidden = user === null;
     if (!quiet) chooser.open = wide.matches || user === null;
     trouble.replaceChildren();
     if (user === null) {

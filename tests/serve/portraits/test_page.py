@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterator
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -36,6 +37,7 @@ def does(client: TestClient, user: str, *items: str) -> None:
 
 def soon(client: TestClient, user: str, events: int) -> dict[str, Any]:
     """The portrait, once there is a fresh vector of so many events; the user asks for lists meanwhile."""
+    found: dict[str, Any] = {}
     for _ in range(200):
         client.post("/v1/recommend", json={"user_id": user, "k": 1})
         found = portrait(client, user)
@@ -47,7 +49,9 @@ def soon(client: TestClient, user: str, events: int) -> dict[str, Any]:
 
 def test_a_stranger_is_an_empty_page(client: TestClient, tiny_release: Release) -> None:
     empty = {"events": 0, "newest": None, "interests": []}
-    assert portrait(client, "stranger") == {
+    found = portrait(client, "stranger")
+    potential = found["layers"].pop("potential")
+    assert found == {
         "user_id": "stranger",
         "known": False,
         "text": "0 events as of the release; 0 events since.",
@@ -55,6 +59,16 @@ def test_a_stranger_is_an_empty_page(client: TestClient, tiny_release: Release) 
         "created": tiny_release.created,
         "offline": empty,
         "near_line": empty,
+        "events": 0,
+        "newest": None,
+        "layers": {"short": [], "long": [], "rare": [], "due": []},
+        "tree": {"path": [], "weight": 0.0, "rest": 0.0, "evidence": [], "children": []},
+        "prose": {"text": "Nothing is known of this user.", "author": "events", "by": "events", "made": None, "current": True},
+        "written": None,
+        "left_out": [],
+        "changes": [],
+        "kept": None,
+        "review": None,
         "vector": None,
         "weights": {"offline": 0.0, "vector": 0.0},
         "recent": [],
@@ -62,6 +76,9 @@ def test_a_stranger_is_an_empty_page(client: TestClient, tiny_release: Release) 
         "hidden": [],
         "missing": [],
     }
+    assert {one["path"][0] for one in potential} == {"Space", "Kitchen", "Garden", "Harbour"}, "what is common"
+    time.sleep(0.5)
+    assert portrait(client, "stranger")["kept"] is None, "looking at somebody who did nothing leaves nothing behind"
 
 
 def test_a_user_of_the_release(client: TestClient, tiny_release: Release) -> None:
@@ -105,11 +122,14 @@ def test_parts_that_cannot_be_read_are_named(client: TestClient, store: SqliteSt
     assert store.put({user_key("u3"): Write(b"spoilt", found.version)})
     assert portrait(client, "u3")["missing"] == ["near-line"]
     store.close()
-    assert set(portrait(client, "u3")["missing"]) - {"tiers"} == {"near-line", "vector"}, "tiers are known for a few seconds"
+    assert set(portrait(client, "u3")["missing"]) - {"tiers"} == {"near-line", "vector", "stored portrait"}, (
+        "tiers are known for a few seconds"
+    )
     log.close()
     found = portrait(client, "u3")
-    assert set(found["missing"]) - {"tiers"} == {"live events", "near-line", "vector"}
-    assert (found["vector"], found["near_line"]) == (None, None)
+    assert set(found["missing"]) - {"tiers"} == {"live events", "near-line", "vector", "stored portrait"}
+    assert (found["vector"], found["near_line"], found["kept"]) == (None, None, None)
+    assert found["layers"]["long"]
     assert found["offline"]["events"] > 0
     assert 'penchant_parts_missing_total{part="vector"} 2.0' in client.get("/metrics").text
 
@@ -125,3 +145,72 @@ def test_without_a_store_there_is_the_release(tiny_release: Release, log: Sqlite
 def test_ids_with_slashes_have_portraits_too(client: TestClient) -> None:
     does(client, "a/b", "i1")
     assert portrait(client, "a/b")["recent"][0]["item_id"] == "i1"
+
+
+def tree_adds_up(branch: dict[str, Any]) -> None:
+    assert branch["weight"] == pytest.approx(branch["rest"] + sum(child["weight"] for child in branch["children"]))
+    for child in branch["children"]:
+        assert child["path"][:-1] == branch["path"]
+        tree_adds_up(child)
+
+
+def test_interests_name_their_events_and_the_tree_adds_up(client: TestClient) -> None:
+    does(client, "eve", "i1", "i5", "i2")
+    found = portrait(client, "eve")
+    assert (found["events"], found["tree"]["weight"]) == (3, 1.0)
+    tree_adds_up(found["tree"])
+    first = found["layers"]["long"][0]
+    assert first["path"] == ["Space"]
+    assert {one["item_id"] for one in first["evidence"]} <= {"i1", "i5", "i2"}
+    assert all(one["title"] and one["title"] != one["item_id"] for one in first["evidence"])
+    assert found["prose"]["text"].startswith("3 events, mostly Space")
+
+
+def kept(client: TestClient, user: str, events: int) -> dict[str, Any]:
+    """The portrait, once it is stored with so many events. Nobody asks for lists meanwhile."""
+    found: dict[str, Any] = {}
+    for _ in range(200):
+        found = portrait(client, user)
+        if found["kept"] is not None and found["kept"]["fresh"] and found["kept"]["events"] == events:
+            return found
+        time.sleep(0.02)
+    raise AssertionError(f"no fresh portrait: {found['kept']}")
+
+
+def test_a_click_changes_the_portrait_moments_later(client: TestClient) -> None:
+    does(client, "fay", "i1")
+    assert kept(client, "fay", 1)["changes"] == []
+    does(client, "fay", "i2", "i6", "i10")
+    found = kept(client, "fay", 4)
+    told = [(one["kind"], one["layer"], one["path"]) for one in found["changes"]]
+    assert ("entered", "long", ["Kitchen"]) in told
+    assert ("fell", "long", ["Space"]) in told
+    assert time.time() - found["changes"][0]["time"] < 60
+
+
+def test_a_portrait_is_stored_without_anybody_looking(client: TestClient, store: SqliteStateStore) -> None:
+    does(client, "gil", "i3")
+    for _ in range(200):
+        if store.versions(["portrait:gil"]) != [0]:
+            return
+        time.sleep(0.01)
+    raise AssertionError("two seconds, and nothing is stored")
+
+
+def test_a_release_without_the_part_has_the_same_portraits(
+    client: TestClient, tiny_release: Release, log: SqliteEventLog, store: SqliteStateStore
+) -> None:
+    does(client, "u1", "i1")
+    with TestClient(create_app(replace(tiny_release, portraits=None), log=log, store=store)) as older:
+        assert portrait(older, "u1")["layers"] == portrait(client, "u1")["layers"]
+
+
+def test_who_opted_out_has_no_stored_portrait(client: TestClient, store: SqliteStateStore) -> None:
+    does(client, "hal", "i1")
+    kept(client, "hal", 1)
+    assert client.post("/v1/users/hal/consent", json={"personalised": False}).status_code == 200
+    assert store.versions(["portrait:hal"]) == [0], "at once"
+    does(client, "hal", "i2")
+    time.sleep(1.0)
+    assert store.versions(["portrait:hal"]) == [0], "and for good"
+    assert portrait(client, "hal")["events"] == 2, "what is known is told all the same"

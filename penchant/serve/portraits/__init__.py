@@ -1,0 +1,1 @@
+"""Portraits of users as they are served: kept, refreshed, reviewed by people."""
