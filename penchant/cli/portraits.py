@@ -12,6 +12,7 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
+from penchant.cli.language_models import ModelOption, PricesOption, ServerOption, SpendOption, language_model
 from penchant.cli.options import ReleaseOption
 from penchant.cli.people import people_of
 from penchant.cli.serving import DEFAULT_RELEASE, KafkaOption, RedisOption, StateOption
@@ -25,7 +26,8 @@ from penchant.serve.portraits.kept import StoredPortraits
 from penchant.serve.portraits.page import served_prose
 from penchant.serve.stores import user_key
 from penchant.users.portrait import LAYERS, Portrait
-from penchant.users.stored_portrait import digest
+from penchant.users.prose import ProseWriter
+from penchant.users.stored_portrait import EVENTS, digest
 
 app = typer.Typer(no_args_is_help=True, help="What events say of users.")
 console = Console()
@@ -45,17 +47,28 @@ def build(
     state: StateOption = None,
     redis: RedisOption = None,
     kafka: KafkaOption = None,
+    model: ModelOption = EVENTS,
+    server: ServerOption = None,
+    prices: PricesOption = "0,0",
+    spend: SpendOption = None,
+    most: Annotated[int | None, typer.Option("--users", min=1, help="The first users only.")] = None,
 ) -> None:
     """Make the stored portraits of all users of a release, and of those who came since, as far as they are not fresh.
 
-    A server does so for whoever does something, or is looked at; this is for all others. No language model takes part.
-    Example: `penchant portraits build --release runs/ml-100k/release`
+    A server does so for whoever does something, or is looked at; this is for all others. With `--model` a language model writes about
+    them, too; sentences that the portrait does not bear out are dropped, and what is left waits for review while it is served.
+    Example: `penchant portraits build --release runs/ml-100k/release --model smollm2 --users 20`
     """
+    asked = None if model == EVENTS and server is None else language_model(model, server, prices, spend)
     with people_of(release, state, redis, kafka) as people:
         kept = StoredPortraits(people.store, fitted(people.release), people.release.id, people.state, starts=False)
         since = [key.removeprefix(user_key("")) for key in people.store.names(user_key(""), limit=_MOST)]
-        built = build_portraits(kept, list(dict.fromkeys([*people.release.users.ids.to_list(), *since])))
-    typer.echo(f"{built.made:,} portraits made in {built.seconds:.1f} s, {built.fresh:,} were fresh")
+        users = list(dict.fromkeys([*people.release.users.ids.to_list(), *since]))[:most]
+        writer = None if asked is None else ProseWriter(asked, kept.made().tree)
+        built = build_portraits(kept, users, write=writer and writer.write, author=writer and writer.author)
+    typer.echo(
+        f"{built.made:,} portraits made in {built.seconds:.1f} s, {built.fresh:,} were fresh, {built.written:,} with words of a model"
+    )
 
 
 @app.command()

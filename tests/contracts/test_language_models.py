@@ -16,6 +16,7 @@ import pytest
 
 from penchant.core.errors import AnswerError, InputError, PenchantError
 from penchant.llm.cache import Cached
+from penchant.llm.local import LocalModel
 from penchant.llm.model import Ask, Choice, Choose, Completion, LanguageModel, Message
 from penchant.llm.schema import check_answer
 from penchant.llm.scripted import Scripted
@@ -51,7 +52,7 @@ def real_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[str,
         yield server
 
 
-@pytest.fixture(params=["scripted", "cached", "server", pytest.param("transformers", marks=pytest.mark.slow)])
+@pytest.fixture(params=["scripted", "cached", "local", "server", pytest.param("transformers", marks=pytest.mark.slow)])
 def make(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Callable[[], LanguageModel]]:
     """Makes the same model, as often as wanted."""
     with ExitStack() as open_:
@@ -62,6 +63,9 @@ def make(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Callable[[]
         def cached() -> LanguageModel:
             return open_.enter_context(Cached(Scripted(obey), tmp_path / "answers.sqlite", chunk=2))
 
+        def local() -> LanguageModel:
+            return LocalModel(request.getfixturevalue("tiny_folder"), bf16=False)
+
         def server() -> LanguageModel:
             return open_.enter_context(OpenAIServer(ServerSettings(base_url=url, model=name, concurrency=3, longest_prompt=20_000), SECRET))
 
@@ -69,7 +73,7 @@ def make(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Callable[[]
             url, name = open_.enter_context(chat_server()).url, "small"
         elif request.param == "transformers":
             url, name = request.getfixturevalue("real_server")
-        yield {"scripted": scripted, "cached": cached}.get(request.param, server)
+        yield {"scripted": scripted, "cached": cached, "local": local}.get(request.param, server)
 
 
 @pytest.fixture

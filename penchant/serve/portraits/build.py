@@ -10,7 +10,9 @@ from penchant.core.progress import progress
 from penchant.serve.portraits.kept import StoredPortraits
 from penchant.users.portrait import Portrait
 
+Write = Callable[[Sequence[Portrait]], Sequence[str | None]]
 _BATCH = 512  # users looked at together
+_TOLD = 32  # that are written about together: an interruption loses no more
 
 
 @dataclass(frozen=True)
@@ -30,9 +32,7 @@ class Built:
     seconds: float
 
 
-def build(
-    portraits: StoredPortraits, users: Sequence[str], *, write: Callable[[Portrait], str] | None = None, author: str | None = None
-) -> Built:
+def build(portraits: StoredPortraits, users: Sequence[str], *, write: Write | None = None, author: str | None = None) -> Built:
     """See to it that everybody's stored portrait is fresh. To do it again does nothing, and a run that was cut short goes on.
 
     Servers may run over the same store meanwhile: a user is made once, by whoever takes the place in the queue.
@@ -40,8 +40,8 @@ def build(
     Args:
         portraits: That starts no thread of its own.
         users: Who did nothing, or opted out of personal lists, has none.
-        write: Gives a few sentences about a portrait; None: nobody writes. Portraits that ``author`` has written about as they are
-            now are left alone.
+        write: Gives a few sentences about each of some portraits, or None where it has none to say; None: nobody writes. Portraits
+            that ``author`` has written about as they are now are left alone.
         author: Name of the model behind ``write``.
 
     Raises:
@@ -58,16 +58,17 @@ def build(
             fresh += known
             made += sum(one.fresh for one in portraits.look(some)) - known
             if write is not None and author is not None:
-                written += sum(_written(portraits, user, write, author) for user in some)
+                written += sum(_written(portraits, some[at : at + _TOLD], write, author) for at in range(0, len(some), _TOLD))
             bar.update(len(some))
     return Built(made, fresh, written, time.perf_counter() - started)
 
 
-def _written(portraits: StoredPortraits, user: str, write: Callable[[Portrait], str], author: str) -> bool:
-    """Whether something was written about a user."""
-    (found,) = portraits.look([user])
-    stored = found.portrait
-    if stored is None or not found.fresh or stored.best.author == author:
-        return False
-    portrait = portraits.made().of(portraits.state.unkept(user).history)
-    return portraits.write(user, write(portrait), author, stored.prose.of)
+def _written(portraits: StoredPortraits, users: Sequence[str], write: Write, author: str) -> int:
+    """About how many of these users something was written."""
+    asked = []
+    for user, found in zip(users, portraits.look(users), strict=True):
+        stored = found.portrait
+        if stored is not None and found.fresh and stored.best.author != author:
+            asked.append((user, stored.prose.of, portraits.made().of(portraits.state.unkept(user).history)))
+    texts = write([portrait for _, _, portrait in asked]) if asked else []
+    return sum(text is not None and portraits.write(user, text, author, of) for (user, of, _), text in zip(asked, texts, strict=True))

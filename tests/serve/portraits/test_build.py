@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import pytest
@@ -69,9 +69,9 @@ def test_who_opted_out_has_none(shop: Shop, tiny_release: Release) -> None:
 def test_a_model_writes_once_about_what_is_there(shop: Shop, tiny_release: Release) -> None:
     asked: list[Portrait] = []
 
-    def write(portrait: Portrait) -> str:
-        asked.append(portrait)
-        return f"Of {portrait.events} events."
+    def write(portraits: Sequence[Portrait]) -> list[str | None]:
+        asked.extend(portraits)
+        return [f"Of {one.events} events." for one in portraits]
 
     portraits = kept(shop, tiny_release)
     users = ["u1", "u2", "stranger"]
@@ -84,6 +84,14 @@ def test_a_model_writes_once_about_what_is_there(shop: Shop, tiny_release: Relea
     shop.follow([("u1", "i1")])
     assert numbers(build(portraits, users)) == (1, 1, 0)
     assert numbers(build(portraits, users, write=write, author="a-model")) == (0, 2, 1)
+
+
+def test_who_has_nothing_to_say_changes_nothing(shop: Shop, tiny_release: Release) -> None:
+    portraits = kept(shop, tiny_release)
+    assert numbers(build(portraits, ["u1", "u2"], write=lambda some: [None] * len(some), author="a-model")) == (2, 0, 0)
+    (found,) = portraits.look(["u1"])
+    assert found.portrait is not None
+    assert found.portrait.best.author == "events"
 
 
 def test_nothing_is_written_about_another_state(shop: Shop, tiny_release: Release) -> None:

@@ -1,0 +1,60 @@
+"""Portraits in a language model's words, as far as the portrait bears them out."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from penchant.core.errors import PenchantError
+from penchant.evaluate.facts import Checker, Evidence, Names
+from penchant.llm.model import Ask, LanguageModel
+from penchant.llm.prompt import Prompt
+from penchant.users.categories import CategoryTree
+from penchant.users.portrait import Interest, Portrait
+
+_PROMPT = "portrait.v1"
+_NAMED = 3  # interests of a layer
+_TOKENS = 60
+
+
+class ProseWriter:
+    """Writes about portraits, many at a time. What is said of a person is looked up: categories that are not theirs are not named.
+
+    Args:
+        model: Writes.
+        tree: All categories that could be named.
+    """
+
+    def __init__(self, model: LanguageModel, tree: CategoryTree) -> None:
+        self.model, self.author = model, model.name
+        self._prompt = Prompt.load(_PROMPT)
+        self._checker = Checker(Names((), tree.names[1:]), ())
+
+    def question(self, portrait: Portrait) -> Ask:
+        """What the model is asked."""
+        layers = {"long": portrait.long, "short": portrait.short, "rare": portrait.rare}
+        return Ask(self._prompt.fill(**{name: ", ".join(_narrow(layer)) for name, layer in layers.items()}), max_tokens=_TOKENS)
+
+    def write(self, portraits: Sequence[Portrait]) -> list[str | None]:
+        """The sentences about each that are borne out; None where there is none, or no answer.
+
+        Raises:
+            PenchantError: Nothing was answered, for one reason.
+        """
+        answers = self.model.complete([self.question(one) for one in portraits])
+        failed = [one for one in answers if isinstance(one, PenchantError)]
+        if failed and len(failed) == len(answers):
+            raise failed[0]
+        return [
+            None if isinstance(answer, PenchantError) else self._borne_out(answer.text, portrait) or None
+            for portrait, answer in zip(portraits, answers, strict=True)
+        ]
+
+    def _borne_out(self, text: str, portrait: Portrait) -> str:
+        names = tuple(dict.fromkeys(name for one in (*portrait.long, *portrait.short, *portrait.rare) for name in one.path))
+        return self._checker.kept(text, Evidence("", names, {}, names))
+
+
+def _narrow(layer: Sequence[Interest]) -> list[str]:
+    """Names of the strongest interests with none below them."""
+    above = {one.path[:depth] for one in layer for depth in range(1, len(one.path))}
+    return list(dict.fromkeys(one.path[-1] for one in layer if one.path not in above))[:_NAMED]
