@@ -26,12 +26,14 @@ import numpy as np
 from sklearn.metrics import roc_auc_score
 
 from benchmarks.harness import row, write
+from penchant.core.assets import cache_folder
 from penchant.core.progress import track
 from penchant.data.histories import Histories
 from penchant.evaluate.facts import Evidence, Statement, precision
 from penchant.items.minilm import MiniLM
+from penchant.llm.cache import Cached
 from penchant.llm.local import LocalModel
-from penchant.llm.model import Completion
+from penchant.llm.model import Completion, LanguageModel
 from penchant.pipeline.explanations import Case, Explanations, deleted
 from penchant.pipeline.reasons import VERBS, ByScores, score_drops
 from penchant.pipeline.release import Release, load_release
@@ -110,7 +112,7 @@ def checker_rows(made: Explanations, found: list[tuple[int, Histories, Case, tup
     ]
 
 
-def writer_rows(made: Explanations, found: list[tuple[int, Histories, Case, tuple[int, ...], int]], model: LocalModel) -> list[dict]:
+def writer_rows(made: Explanations, found: list[tuple[int, Histories, Case, tuple[int, ...], int]], model: LanguageModel) -> list[dict]:
     """What template and model say, and what is left of it; a sample of it goes to a file for people."""
     cases = [case for _, _, case, _, _ in found]
     answers = model.complete([made.question(case) for case in cases])
@@ -153,7 +155,7 @@ def _sample(cases: list[Case], told: dict[str, list[list[Statement]]]) -> None:
     ]
     with SAMPLE.open("w", encoding="utf-8", newline="") as file:
         lines = csv.writer(file)
-        lines.writerow(["author", "item", "item_is", "because", "sentence", "checker", "why", "person"])
+        lines.writerow(["author", "item", "item_is", "because", "often", "sentence", "checker", "why", "person"])
         for name, one, case in random.Random(1).sample(every, min(50, len(every))):
             evidence = case.evidence
             said = "supported" if one.supported else "not supported"
@@ -219,7 +221,7 @@ def main() -> None:
         "explanations",
         [
             *checker_rows(made, found),
-            *writer_rows(made, found, LocalModel.fetch()),
+            *writer_rows(made, found, Cached(LocalModel.fetch(), cache_folder() / "answers.sqlite")),
             *deletion_rows(release, found),
             personal_row(made, found),
         ],

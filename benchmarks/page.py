@@ -32,6 +32,9 @@ TITLES = {  # also the order; a file not named here comes last, under its own na
     "stages": "Generator, ranker, policy",
     "repurchase": "What is due next",
     "portraits": "Portraits",
+    "language": "The small language model",
+    "explanations": "Explanations",
+    "judging": "Judging matches",
     "masked": "Masked items against next items",
     "scaling": "More data",
     "indexes": "Nearest neighbours",
@@ -124,6 +127,18 @@ INTRODUCTIONS = {
         "Complete Journey: of the product types a household has bought before, which does it buy in four weeks? Learnt from January to "
         "September, asked in three windows from October on, a household counting once. Settings were chosen on August and September; with "
         "others these windows had been looked at once. The shuffled control keeps how often and loses when."
+    ),
+    "language": (
+        "SmolLM2-135M-Instruct (4-bit weights taken apart to bfloat16) on this machine's two cores. Labels are genres of MovieLens-100K's "
+        "films, by title alone."
+    ),
+    "explanations": (
+        "Lists of the demo's release: are explanations true, do they name what drove the item, are they this user's? 50 of the sentences, "
+        "read one by one, are in `docs/explanations-checked.csv`."
+    ),
+    "judging": (
+        "MovieLens-100K: a light classifier learns from 1,500 labels whether a film is a bad match, and leaves a fifth of later films out. "
+        "What matters is how many of the films that people then rated 1 or 2 are left, against leaving out by chance."
     ),
     "portraits": (
         "Complete Journey: portraits of all households from events alone, one after the other. Below: of households that bought something "

@@ -230,7 +230,7 @@ class Checker:
     def _beside(self, text: str, mentions: Sequence[Mention], evidence: Evidence) -> list[str]:
         """Words that are neither common nor among what is known."""
         known = self._common | set(_words(evidence.text))
-        return [word for word in _words(_masked(text, mentions)) if word not in known and not _DENIED.fullmatch(word)]
+        return [word for word in _words(_masked(text, mentions)) if word.split("'")[0] not in known and not _DENIED.fullmatch(word)]
 
 
 def precision(statements: Sequence[Statement]) -> float:

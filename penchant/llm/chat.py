@@ -10,14 +10,17 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from email.utils import parsedate_to_datetime
 from time import time
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
-import openai
 from pydantic import BaseModel, Field, SecretStr, ValidationError
 
 from penchant.core.errors import AnswerError, BudgetError, InputError, PenchantError, UnavailableError
+from penchant.llm.extra import needed
 from penchant.llm.pace import Pace, backoff
 from penchant.llm.spending import Ledger
+
+if TYPE_CHECKING:
+    import openai
 
 _AGAIN = {408, 409, 429}  # and 500 or more
 _PAID_UP = "insufficient_quota"  # a 429 that no waiting mends
@@ -111,7 +114,8 @@ class ChatClient:
         self._address, self._key, self._key_variable = address, key, key_variable
         self._timeout, self._patience, self._pace, self.ledger = timeout, patience, pace, ledger
         # Its own retries are off: they know nothing of the pace, the spending, and the other requests of the batch.
-        self._client = openai.OpenAI(base_url=address, api_key=key.get_secret_value() or "none", timeout=timeout, max_retries=0)
+        self._openai = needed("openai")
+        self._client = self._openai.OpenAI(base_url=address, api_key=key.get_secret_value() or "none", timeout=timeout, max_retries=0)
 
     def send(self, body: Mapping[str, Any], read: int, written: int, batch: Batch) -> Reply | PenchantError:
         """Send a request until there is an answer or no hope of one.
@@ -164,16 +168,16 @@ class ChatClient:
         try:
             raw = self._client.chat.completions.with_raw_response.create(model=body["model"], messages=body["messages"], extra_body=rest)
             answer = _Body.model_validate_json(raw.content)
-        except openai.APITimeoutError:
+        except self._openai.APITimeoutError:
             error = UnavailableError(self._address, f"it said nothing for {self._timeout:g} s", "raise timeout, or ask fewer at once")
             return _Failure(error, often), None
-        except openai.APIConnectionError as failed:
+        except self._openai.APIConnectionError as failed:
             why = self._clean(str(failed.__cause__ or failed))
             error = UnavailableError(self._address, f"the server does not answer ({why})", "start it, or correct base_url")
             return _Failure(error, often), (0, 0)
-        except openai.APIStatusError as failed:
+        except self._openai.APIStatusError as failed:
             return self._refused(failed), (0, 0)
-        except (openai.OpenAIError, ValidationError, ValueError):  # not of the protocol, or not even JSON
+        except (self._openai.OpenAIError, ValidationError, ValueError):  # not of the protocol, or not even JSON
             error = AnswerError(self._address, "what it sent is no answer of the chat protocol", "see whether base_url ends as it should")
             return _Failure(error, 1), None
         return answer, None if answer.usage is None else (answer.usage.prompt_tokens, answer.usage.completion_tokens)

@@ -16,6 +16,7 @@ import numpy as np
 import torch
 
 from penchant.core.errors import InputError
+from penchant.llm.extra import needed
 from penchant.llm.model import Ask
 
 
@@ -28,9 +29,7 @@ class Guides:
     """
 
     def __init__(self, tokenizer: Any, size: int) -> None:
-        from llguidance import hf
-
-        self._tokenizer = hf.from_tokenizer(tokenizer, n_vocab=size)
+        self._tokenizer = needed("llguidance.hf").from_tokenizer(tokenizer, n_vocab=size)
         self._made: dict[str, Any] = {}
 
     def of(self, schema: Mapping[str, Any]) -> Any:
@@ -39,13 +38,12 @@ class Guides:
         Raises:
             InputError: It is no JSON schema, or uses what cannot be decoded.
         """
-        from llguidance import LLMatcher
-
+        matchers = needed("llguidance").LLMatcher
         text = json.dumps(schema)
         if text not in self._made:
             try:  # compact JSON: free white space is where small models lose themselves
-                grammar = LLMatcher.grammar_from_json_schema(text, overrides={"whitespace_flexible": False})
-                matcher = LLMatcher(self._tokenizer, grammar)
+                grammar = matchers.grammar_from_json_schema(text, overrides={"whitespace_flexible": False})
+                matcher = matchers(self._tokenizer, grammar)
                 wrong = matcher.get_error()
             except (TypeError, ValueError) as error:
                 wrong, matcher = str(error), None
@@ -79,8 +77,7 @@ class Guidance:
 
     def __call__(self, tokens: torch.Tensor, logits: torch.Tensor) -> torch.Tensor:
         """float[b, V] for the next token after int64[b, T]."""
-        from llguidance import torch as masks
-
+        masks = needed("llguidance.torch")
         written = tokens.shape[1] - self.prompt
         mask = masks.allocate_token_bitmask(1, logits.shape[1])
         for row, (ask, matcher, dice) in enumerate(zip(self.asks, self.matchers, self._dice, strict=True)):

@@ -7,9 +7,8 @@ from collections.abc import Mapping, Sequence
 from functools import lru_cache
 from typing import Any
 
-import jsonschema_rs
-
 from penchant.core.errors import AnswerError, InputError
+from penchant.llm.extra import needed
 
 _SHOWN = 80  # characters of a faulty text that a message quotes
 _CHOICE = "choice"
@@ -73,7 +72,7 @@ def _validator(text: str) -> Any:
         schema = json.loads(text)
         if not isinstance(schema, dict):
             raise ValueError("it is not an object")
-        return jsonschema_rs.validator_for(schema, retriever=_nothing_else)
+        return needed("jsonschema_rs").validator_for(schema, retriever=_nothing_else)
     except ValueError as error:
         reason = getattr(error, "message", str(error))
         raise InputError(

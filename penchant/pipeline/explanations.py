@@ -26,6 +26,7 @@ TEMPLATE = "template"
 _PROMPT = "explain.v1"
 _NAMED = 3  # interests told, and categories of an item
 _TOKENS = 60
+_OFTEN = 0.05  # share of a user's events from which a category is said to be chosen often
 
 
 @dataclass(frozen=True)
@@ -90,7 +91,7 @@ class Explanations:
         for code, action in zip(history.items.tolist(), history.actions.tolist(), strict=True):
             title = self._titles[code - 1]
             had[title] = had.get(title, frozenset()) | {VERBS.get(ACTIONS[action], "chose")}
-        interests = tuple(dict.fromkeys(one.path[-1] for one in (*portrait.long, *portrait.short)))
+        interests = tuple(dict.fromkeys(one.path[-1] for one in (*portrait.long, *portrait.short) if one.weight >= _OFTEN))
         text = self.catalog.table["description"][item - 1] or ""
         evidence = Evidence(self._titles[item - 1], self._categories[item - 1], had, interests, text)
         because = tuple(self._titles[code - 1] for code in reason.because)

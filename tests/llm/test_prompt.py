@@ -16,7 +16,7 @@ PINNED = {
     "enrich.v1": "51ea20d90e2d",
     "explain.v1": "aafb9220b804",
     "match.v1": "36287ea53bf8",
-    "portrait.v1": "e480fdae560e",
+    "portrait.v1": "8a183f9b35a6",
     "label.v1": "59a40a64fe7e",
 }
 
