@@ -5,7 +5,7 @@ On a release (by default the demo's of MovieLens-100K), with the small local mod
 - *The checker*: sentences of the template, true by construction, and each of them edited in one place (another genre, an item that the
   user did not have, another verb, a negation). How many edits are found, how many true sentences are left alone; beside it the
   likeness (MiniLM) of a sentence to its facts. The rules were written with such edits in mind; how they fare with sentences of models
-  is told by ``docs/explanations-checked.csv``, which a person has gone through.
+  is told by ``docs/explanations-checked.csv``, read one by one (column ``read``).
 - *Who writes*: precision of statements, statements and facts told an item, of the template and of the model as it writes; and what is
   left of the model's words after the check.
 - *Deletion* (A9): how much an item's log-probability falls without the events that are named, against any of the user's recent events:
@@ -141,11 +141,11 @@ def _bar(name: str) -> dict:
 
 
 def _sample(cases: list[Case], told: dict[str, list[list[Statement]]]) -> None:
-    """50 sentences with what the checker says, and a column for a person; what a person wrote there before is kept."""
+    """50 sentences with what the checker says, and a column for who reads them; what was written there before is kept."""
     old = {}
     if SAMPLE.is_file():
         with SAMPLE.open(encoding="utf-8") as file:
-            old = {(line["sentence"], line["item"]): line["person"] for line in csv.DictReader(file)}
+            old = {(line["sentence"], line["item"]): line["read"] for line in csv.DictReader(file)}
     every = [
         (name, one, case)
         for name, of_cases in told.items()
@@ -155,7 +155,7 @@ def _sample(cases: list[Case], told: dict[str, list[list[Statement]]]) -> None:
     ]
     with SAMPLE.open("w", encoding="utf-8", newline="") as file:
         lines = csv.writer(file)
-        lines.writerow(["author", "item", "item_is", "because", "often", "sentence", "checker", "why", "person"])
+        lines.writerow(["author", "item", "item_is", "because", "often", "sentence", "checker", "why", "read"])
         for name, one, case in random.Random(1).sample(every, min(50, len(every))):
             evidence = case.evidence
             said = "supported" if one.supported else "not supported"
@@ -165,6 +165,7 @@ def _sample(cases: list[Case], told: dict[str, list[list[Statement]]]) -> None:
                     evidence.item,
                     "|".join(evidence.attributes),
                     "|".join(case.because),
+                    "|".join(evidence.interests),
                     one.text,
                     said,
                     one.wrong,
