@@ -70,15 +70,13 @@ def edited(sentence: str, case: Case, made: Explanations, dice: random.Random) -
                 sentence.replace(name, dice.choice([one for one in genres if one not in (*evidence.attributes, *evidence.interests)]))
             )
             edits.append(sentence.replace("It is ", "It is not "))
-    for name in case.because:
+    for name, verb in case.because:
         if name in sentence:
             edits.append(
                 sentence.replace(name, dice.choice([one for one in made._titles if one not in evidence.had and one != evidence.item]))
             )
             edits.append(sentence.replace("you ", "you never "))
-            edits.append(
-                sentence.replace(case.verb, dice.choice([one for one in VERBS.values() if one != case.verb and one not in case.verb]))
-            )
+            edits.append(sentence.replace(verb, dice.choice([one for one in VERBS.values() if one != verb and one not in verb])))
     edits = [one for one in edits if one != sentence]
     return dice.choice(edits) if edits else None
 
@@ -164,7 +162,7 @@ def _sample(cases: list[Case], told: dict[str, list[list[Statement]]]) -> None:
                     name,
                     evidence.item,
                     "|".join(evidence.attributes),
-                    "|".join(case.because),
+                    "|".join(title for title, _ in case.because),
                     "|".join(evidence.interests),
                     one.text,
                     said,

@@ -16,8 +16,8 @@ from penchant.cli.serving import DEFAULT_RELEASE
 from penchant.pipeline.explanations import TEMPLATE, Explanations
 from penchant.pipeline.reasons import score_drops
 from penchant.pipeline.release import load_release
-from penchant.users.categories import CategoryTree
-from penchant.users.portrait import Portraits
+from penchant.pipeline.shelf import release_at
+from penchant.serve.portraits.fitted import fitted
 
 console = Console()
 
@@ -37,13 +37,13 @@ def explain(
 
     Example: `penchant explain 42 --model smollm2`
     """
-    loaded = load_release(release)
+    loaded = load_release(release_at(release))
     history = loaded.histories.take(np.array([loaded.users.code(user, "user_id") - 1]))
-    portrait = Portraits.fit(loaded.histories, CategoryTree.of(loaded.space.catalog)).of(history)
+    portrait = fitted(loaded)().of(history)
     explanations = Explanations(loaded.space.catalog)
     found = loaded.recommender().recommend(history=history, k=k).suggestions
     cases = [explanations.case(history, portrait, one.item, one.reason) for one in found]
-    if model == TEMPLATE and server is None:
+    if model == TEMPLATE:
         told = [explanations.template(case) for case in cases]
     else:
         told = explanations.written(language_model(model, server, prices, spend), cases)

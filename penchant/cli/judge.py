@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from typing import Annotated
 
 import numpy as np
@@ -15,14 +16,14 @@ from penchant.cli.enrich import told_of
 from penchant.cli.language_models import SMALL, ModelOption, PricesOption, ServerOption, SpendOption, language_model
 from penchant.cli.options import OutOption, ReleaseOption, SeedOption, out_folder
 from penchant.cli.serving import DEFAULT_RELEASE
-from penchant.core.artifacts import write_artifact
 from penchant.data.schema import ACTION_CODE
 from penchant.items.item_space import TEXT
 from penchant.llm.batch import run
 from penchant.llm.lines import read
 from penchant.llm.model import Choice
 from penchant.pipeline.release import Release, load_release
-from penchant.users.match import KIND, MatchFilter, MatchJudge, PairFeatures, Taste
+from penchant.pipeline.shelf import release_at
+from penchant.users.match import MatchFilter, MatchJudge, PairFeatures, Taste
 from penchant.users.together import AGAINST
 
 console = Console()
@@ -45,17 +46,17 @@ def judge(
 ) -> None:
     """Judge served lists by a language model, and teach its labels to a light classifier.
 
-    Labels go to `judged.jsonl`, the classifier to `match-filter`. A run that was stopped goes on where it was. A model's labels are not the
-    truth: hold some against people's before you leave anything out by them.
+    Labels go to `judged.jsonl`; of the classifier is told how well it repeats them on other pairs. A run that was stopped goes on where it
+    was. A model's labels are not the truth: hold some against people's before you leave anything out by them.
 
     Example: `penchant judge --users 50 --model smollm2`
     """
-    loaded = load_release(release)
+    loaded = load_release(release_at(release))
     tastes = [taste(loaded, row) for row in range(len(loaded.histories))]
     drawn = np.random.default_rng(seed).choice(len(tastes), min(users, len(tastes)), replace=False).tolist()
     recommender = loaded.recommender()
     pairs = {
-        f"{loaded.users.ids[row]}/{one.item_id}": (tastes[row], one.item)
+        json.dumps([loaded.users.ids[row], one.item_id]): (tastes[row], one.item)
         for row in drawn
         for one in recommender.recommend(history=loaded.histories.take(np.array([row])), k=k).suggestions
     }
@@ -70,7 +71,7 @@ def judge(
     table = Table("user", "item", "bad match")
     titles = loaded.space.catalog.titles()
     for name, chance in sorted(judged.items(), key=lambda one: -one[1])[:_SHOWN]:
-        table.add_row(escape(name.split("/")[0]), escape(titles[pairs[name][1] - 1]), f"{chance:.0%}")
+        table.add_row(escape(json.loads(name)[0]), escape(titles[pairs[name][1] - 1]), f"{chance:.0%}")
     console.print(table)
     features = PairFeatures(loaded.space.vectors[TEXT], tastes).of([pairs[name] for name in judged])
     labels = np.array(list(judged.values()))
@@ -82,9 +83,7 @@ def judge(
         console.print(
             f"The classifier tells the model's worse half from its better half with an AUC of {likeness:.2f} on {held.sum()} other pairs."
         )
-    with write_artifact(folder / "match-filter", kind=KIND, settings={"model": asked.name, "bad": bad}) as artifact:
-        light.save(artifact)
-    console.print(f"{folder / 'judged.jsonl'}, {folder / 'match-filter'}")
+    console.print(str(folder / "judged.jsonl"))
 
 
 def taste(release: Release, row: int) -> Taste:

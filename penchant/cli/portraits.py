@@ -59,7 +59,7 @@ def build(
     them, too; sentences that the portrait does not bear out are dropped, and what is left waits for review while it is served.
     Example: `penchant portraits build --release runs/ml-100k/release --model smollm2 --users 20`
     """
-    asked = None if model == EVENTS and server is None else language_model(model, server, prices, spend)
+    asked = None if model == EVENTS else language_model(model, server, prices, spend)
     with people_of(release, state, redis, kafka) as people:
         kept = StoredPortraits(people.store, fitted(people.release), people.release.id, people.state, starts=False)
         since = [key.removeprefix(user_key("")) for key in people.store.names(user_key(""), limit=_MOST)]

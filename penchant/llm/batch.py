@@ -2,9 +2,10 @@
 
     done = run(((item.id, Ask(...)) for item in items), model, Path("topics.jsonl"), total=len(items))
 
-Each answer is one line of JSON: ``id``, ``question`` (tells whether the id still asks the same), ``read``, ``written``, ``cost``, and
-``text`` and ``cut``, or ``option`` (its text), ``place`` and ``scores``. Rows without an answer are in ``topics.failed.jsonl`` with their
-reason, and are asked again by the next run. Answers of another model are kept: who changes the model chooses another file.
+Each answer is one line of JSON: ``id``, ``question`` (tells whether the id still asks the same), ``model``, ``read``, ``written``,
+``cost``, and ``text`` and ``cut``, or ``option`` (its text), ``place`` and ``scores``. Rows without an answer are in
+``topics.failed.jsonl`` with their reason, and are asked again by the next run. A file has answers of one model: who changes the model
+chooses another file.
 """
 
 from __future__ import annotations
@@ -84,7 +85,8 @@ def run(
         total: Number of rows, for the progress; taken from ``rows`` where it tells.
 
     Raises:
-        InputError: ``chunk`` is below 1, one id asks two different questions, now or before, or another run writes the file.
+        InputError: ``chunk`` is below 1, the file has answers of another model, one id asks two different questions, now or before, or
+            another run writes the file.
         DataError: The file holds other things than answers.
         UnavailableError: Nothing of a chunk could be answered as the server is down. None of its rows is set aside.
         StorageError: The disk refused.
@@ -94,7 +96,7 @@ def run(
         total = len(rows)
     with (
         _alone(path),
-        Answers(path) as answers,
+        Answers(path, model.fingerprint()) as answers,
         Failures(failed_path(path), answers) as failures,
         progress("answer", total, unit="rows") as bar,
     ):

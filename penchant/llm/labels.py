@@ -42,7 +42,7 @@ class Labeller:
     Args:
         model: Chooses.
         labels: O names.
-        prompt: Has the slots ``labels`` (our own) and ``text`` (someone else's).
+        prompt: Has the slot ``labels`` (our own), and ``text`` or others for what someone else wrote.
         examples: Texts with their labels, shown before each question.
         shares: Of each label how many texts have it; every label has one. None leaves the model's own preferences.
 
@@ -66,14 +66,14 @@ class Labeller:
         self._shares = None if shares is None else _shares(self.labels, shares)
         self._always: np.ndarray | float | None = None
         self._examples = tuple(one for text, label in examples for one in (self._told(text)[1], Message("assistant", label)))
-        self.question("")
+        self.question(self._empty(""))
 
-    def question(self, text: str) -> Choose:
-        """What the model is asked about a text."""
+    def question(self, text: str | Mapping[str, str]) -> Choose:
+        """What the model is asked about a text, or about the texts of several slots by name."""
         system, user = self._told(text)
         return Choose((system, *self._examples, user), self.labels)
 
-    def label(self, texts: Sequence[str]) -> list[Label | PenchantError]:
+    def label(self, texts: Sequence[str | Mapping[str, str]]) -> list[Label | PenchantError]:
         """The label of each text, or why it has none."""
         found = self.model.choose([self.question(text) for text in texts])
         return [self.read(one) if isinstance(one, Choice) else one for one in found]
@@ -88,13 +88,18 @@ class Labeller:
     def _preferences(self) -> np.ndarray | float:
         """What is taken off scores: asked once, and only where shares are put in its place."""
         if self._shares is not None and self._always is None:
-            empty = self.model.choose([self.question(text) for text in EMPTY])
+            empty = self.model.choose([self.question(self._empty(text)) for text in EMPTY])
             told = [one.scores for one in empty if isinstance(one, Choice) and one.scores is not None]
             self._always = np.log(np.mean([_chances(scores) for scores in told], axis=0)) - self._shares if told else 0.0
         return 0.0 if self._always is None else self._always
 
-    def _told(self, text: str) -> tuple[Message, ...]:
-        return self.prompt.fill(labels=", ".join(self.labels), text=text)
+    def _empty(self, text: str) -> Mapping[str, str]:
+        """The same text in all slots."""
+        return dict.fromkeys(self.prompt.slots - {"labels"}, text)
+
+    def _told(self, text: str | Mapping[str, str]) -> tuple[Message, ...]:
+        values = {"text": text} if isinstance(text, str) else text
+        return self.prompt.fill(labels=", ".join(self.labels), **values)
 
 
 def _shares(labels: tuple[str, ...], shares: Mapping[str, float]) -> np.ndarray:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import math
 import os
@@ -11,7 +12,7 @@ from typing import Any, Self
 
 import numpy as np
 
-from penchant.core.errors import DataError, PenchantError, require
+from penchant.core.errors import DataError, InputError, PenchantError, require
 from penchant.core.storage import replace_text, sync_folder, writing
 from penchant.llm.model import Ask, Choice, Choose, Completion
 
@@ -88,10 +89,19 @@ class _Lines:
 
 
 class Answers(_Lines):
-    """Rows and their answers."""
+    """Rows and their answers, of one model.
 
-    def __init__(self, path: Path) -> None:
+    Args:
+        path: The file.
+        model: Fingerprint of the model.
+
+    Raises:
+        InputError: The file has answers of another model.
+    """
+
+    def __init__(self, path: Path, model: str) -> None:
         self._questions: dict[str, str] = {}
+        self._model = hashlib.sha256(model.encode()).hexdigest()[:_KEY]
         super().__init__(path)
 
     def question(self, id_: str) -> str | None:
@@ -101,7 +111,7 @@ class Answers(_Lines):
     def add(self, id_: str, question: Ask | Choose, answer: Completion | Choice) -> None:
         """Write an answer."""
         key = question.key()[:_KEY]
-        values: dict[str, Any] = {"id": id_, "question": key}
+        values: dict[str, Any] = {"id": id_, "question": key, "model": self._model}
         if isinstance(answer, Completion):
             values |= {"text": answer.text, "cut": answer.cut}
         elif isinstance(question, Choose):
@@ -111,6 +121,8 @@ class Answers(_Lines):
         self._questions[id_] = key
 
     def known(self, values: dict[str, Any]) -> None:
+        rule, remedy = "it has answers of another model", "write to another file, or take the same model"
+        require(values.get("model", self._model) == self._model, str(self.path), rule, remedy, InputError)
         self._questions[values["id"]] = str(values.get("question", ""))
 
 

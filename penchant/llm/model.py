@@ -152,6 +152,14 @@ class LanguageModel(Protocol):
         ...
 
 
+def ended(answer: Completion) -> str:
+    """The text as far as it came to an end: of one that was cut, without what follows the last full stop."""
+    if not answer.cut:
+        return answer.text
+    place = max(answer.text.rfind(sign) for sign in ".!?")
+    return answer.text[: place + 1]
+
+
 def _check_messages(messages: tuple[Message, ...]) -> None:
     require(len(messages) > 0, "messages=()", "a model answers something", "pass at least one message")
     require(messages[-1].role == "user", f"messages end with {messages[-1].role!r}", "a model answers a user", "end with a user's message")

@@ -19,17 +19,17 @@ _ORDERS = re.compile(
     r"""
     \b(?:please\s+)?(?:ignore|disregard|forget|override|bypass)\b[^.!?\n]{0,40}
         \b(?:instruction|prompt|rule|direction|guideline|context|message|above|previous|prior|before|earlier|everything)\w*
-    | \b(?:new|updated|real|actual)\s+(?:system\s+)?(?:instruction|prompt|rule|order|task)s?\b
+    | \b(?:new|updated|real|actual)\s+(?:system\s+)?(?:instruction|prompt)s?\b
     | \b(?:system|developer|hidden)\s+(?:prompt|message|instruction|override)s?\b
     | \byou\s+are\s+(?:now\s+|no\s+longer\s+)?an?\s+(?:\w+\s+){0,2}(?:assistant|ai|bot|model|chatbot|expert|classifier|system)\b
     | \byou\s+(?:must|will|should|shall|have\s+to)\s+(?:now\s+|only\s+|always\s+)?(?:answer|respond|reply|output|label|classify)\b
-    | \b(?:always|only|just|instead|now)\s+(?:answer|respond|reply|output|label|classify)\b
+    | \b(?:always|only|just|instead|now)\s+(?:answer|respond|reply|output)\b
     | \b(?:answer|respond|reply|output)\s+(?:only\s+)?(?:with|in|as|using)\b
     | \b(?:label|classify|categori[sz]e|mark|tag|rate|rank)\s+(?:this|it|that|them|all|everything|every|the)\b
         (?=.{0,40}\b(?:as|by|under|into)\b)
     | \b(?:pretend|act|behave)\s+(?:to\s+be|as|like)\s+(?:an?\s+)?(?:\w+\s+){0,2}(?:assistant|ai|bot|model|you)\b
     | \b(?:the\s+)?(?:correct|right|only|true)\s+(?:answer|label|category|output)\s+(?:is|must)\b
-    | (?:^|[\n"'])\s*(?:system|assistant|user)\s*:
+    | (?:^|[\n"'])\s*(?:assistant|user)\s*:
     | \[/?(?:inst|sys|system)\] | <</?sys>> | \#{2,}\s*(?:instruction|system|response|input)\w*
     """,
     re.IGNORECASE | re.VERBOSE,

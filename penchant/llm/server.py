@@ -14,7 +14,7 @@ import json
 import os
 import re
 from collections.abc import Callable, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import FIRST_EXCEPTION, ThreadPoolExecutor, wait
 from dataclasses import replace
 from typing import Any, Self, TypeVar
 from urllib.parse import urlsplit
@@ -33,6 +33,7 @@ from penchant.llm.spending import Ledger, Prices, Usage
 Question = TypeVar("Question", Ask, Choose)
 Answer = TypeVar("Answer", Completion, Choice)
 
+_LOOK = 0.1  # seconds
 _EACH = 16  # tokens that a template puts around a message, at most
 _ALL = 128  # tokens that a template or a server puts before a conversation, at most
 _AROUND = 64  # tokens around the chosen option in an answer, at most
@@ -66,6 +67,9 @@ class ServerSettings(Settings):
     def __init__(self, **values: Any) -> None:
         _check_address(values.get("base_url"))  # before all else: no message may quote a password
         super().__init__(**values)
+        paid = {"n", "best_of", "model", "messages", self.length_field} & set(self.fields)
+        remedy = "leave them out; each question says how long its answer may be"
+        require(not paid, f"fields={sorted(paid)}", "they would change what is asked, and what it may cost", remedy, SettingsError)
         priced = self.price_read > 0 or self.price_written > 0
         require(
             self.spend_limit is None or priced, f"spend_limit={self.spend_limit}", "nothing has a price", "pass prices too", SettingsError
@@ -133,7 +137,12 @@ class OpenAIServer:
         batch = Batch(self.settings.concurrency)
         pool = ThreadPoolExecutor(min(self.settings.concurrency, len(questions)), "language-model")
         try:
-            return list(pool.map(lambda one: answer(one, batch), questions))
+            left = set(futures := [pool.submit(answer, one, batch) for one in questions])
+            while left:  # in short waits: one without an end is not always ended by an interruption
+                done, left = wait(left, timeout=_LOOK, return_when=FIRST_EXCEPTION)
+                if any(one.exception() is not None for one in done):
+                    break
+            return [one.result() for one in futures]
         finally:
             batch.stopped.set()  # whoever still waits, after an interruption, sends nothing more
             pool.shutdown(wait=False, cancel_futures=True)

@@ -1,7 +1,8 @@
 """Explanations of a list: from the facts of user and item, by a template or a language model, and looked up before anybody reads them.
 
 What drove an item is found by the model that recommends (``penchant.pipeline.reasons``); a language model only puts it into words. A
-sentence that is not borne out is dropped. Where nothing is left, the template's words stand.
+sentence of it that is not borne out, or is true but not why, is dropped. Where nothing is left, or no event drove the item, the template's
+words stand; they are made of the same facts.
 """
 
 from __future__ import annotations
@@ -17,9 +18,9 @@ from penchant.data.catalog import Catalog
 from penchant.data.histories import Histories
 from penchant.data.schema import ACTIONS
 from penchant.evaluate.facts import Checker, Evidence, Names, Statement
-from penchant.llm.model import Ask, Completion, LanguageModel
+from penchant.llm.model import Ask, Completion, LanguageModel, ended
 from penchant.llm.prompt import Prompt
-from penchant.pipeline.reasons import VERBS, Reason
+from penchant.pipeline.reasons import CHOSE, VERBS, Reason, because, verb_of
 from penchant.users.portrait import Portrait
 
 TEMPLATE = "template"
@@ -52,12 +53,11 @@ class Case:
 
     Attributes:
         evidence: The facts.
-        because: Titles of the events that drove it, with what was done to the first one, as a verb; empty where no single event did.
+        because: Titles of the events that drove it, each with what was last done to it, as a verb; empty where no single event did.
     """
 
     evidence: Evidence
-    because: tuple[str, ...]
-    verb: str
+    because: tuple[tuple[str, str], ...]
 
 
 class Explanations:
@@ -90,19 +90,18 @@ class Explanations:
         had: dict[str, frozenset[str]] = {}
         for code, action in zip(history.items.tolist(), history.actions.tolist(), strict=True):
             title = self._titles[code - 1]
-            had[title] = had.get(title, frozenset()) | {VERBS.get(ACTIONS[action], "chose")}
+            had[title] = had.get(title, frozenset()) | {VERBS.get(ACTIONS[action], CHOSE)}
         interests = tuple(dict.fromkeys(one.path[-1] for one in (*portrait.long, *portrait.short) if one.weight >= _OFTEN))
         text = self.catalog.table["description"][item - 1] or ""
         evidence = Evidence(self._titles[item - 1], self._categories[item - 1], had, interests, text)
-        because = tuple(self._titles[code - 1] for code in reason.because)
-        return Case(evidence, because, next(iter(sorted(had[because[0]]))) if because else "")
+        return Case(evidence, tuple((self._titles[code - 1], verb_of(history, code)) for code in reason.because))
 
     def template(self, case: Case) -> Explanation:
         """A sentence or two without a model."""
         shared = [name for name in case.evidence.interests if name in case.evidence.attributes][:_NAMED]
         said = []
         if case.because:
-            said.append(f"Because you {case.verb} {_and(case.because)}.")
+            said.append(f"Because you {because(case.because)}.")
         if shared:
             said.append(f"It is {_and(shared)}, which you often choose.")
         elif case.evidence.attributes:
@@ -110,28 +109,32 @@ class Explanations:
         return Explanation(" ".join(said) or "It fits what people alike choose.", TEMPLATE)
 
     def question(self, case: Case) -> Ask:
-        """What a model is asked."""
-        evidence = case.evidence
+        """What a model is asked of an item that events drove: those with the first one's verb."""
+        evidence, verb = case.evidence, case.because[0][1]
         messages = self._prompt.fill(
             item=evidence.item,
             attributes=", ".join(evidence.attributes[:_NAMED]),
-            verb=case.verb or "had",
-            because=", ".join(case.because) or ", ".join(list(evidence.had)[-_NAMED:]),
+            verb=verb,
+            because=", ".join(title for title, done in case.because if done == verb),
             interests=", ".join(evidence.interests[:_NAMED]),
         )
         return Ask(messages, max_tokens=_TOKENS)
 
     def written(self, model: LanguageModel, cases: Sequence[Case]) -> list[Explanation]:
-        """A model's words for each case as far as they are borne out, or the template's."""
-        answers = model.complete([self.question(case) for case in cases])
-        return [self.looked_up(case, answer, model.name) for case, answer in zip(cases, answers, strict=True)]
+        """A model's words for each case as far as they are borne out, or the template's. Items that no event drove are not asked about."""
+        found = [self.template(case) for case in cases]
+        asked = [place for place, case in enumerate(cases) if case.because]
+        answers = model.complete([self.question(cases[place]) for place in asked])
+        for place, answer in zip(asked, answers, strict=True):
+            found[place] = self.looked_up(cases[place], answer, model.name)
+        return found
 
     def looked_up(self, case: Case, answer: Completion | PenchantError, author: str) -> Explanation:
         """An answer without what is not borne out; the template's words where nothing is left."""
         plain = self.template(case)
         if isinstance(answer, PenchantError):
             return Explanation(plain.text, TEMPLATE, failed=str(answer))
-        told = self.checker.check(answer.text, case.evidence)
+        told = [_to_the_point(one, case) for one in self.checker.check(ended(answer), case.evidence)]
         kept = [one.text for one in told if one.supported]
         dropped = tuple(one for one in told if not one.supported)
         return Explanation(" ".join(kept), author, dropped) if kept else Explanation(plain.text, TEMPLATE, dropped)
@@ -152,6 +155,15 @@ def deleted(drops: np.ndarray, past: np.ndarray, because: Sequence[Sequence[int]
         [drops[np.isin(past, codes), column].mean() if len(codes) else np.nan for column, codes in enumerate(because)], np.float64
     )
     return named, drops.mean(axis=0).astype(np.float64)
+
+
+def _to_the_point(one: Statement, case: Case) -> Statement:
+    """The statement, unsupported where it names other events than those that drove the item, or interests that the item is not of."""
+    causes = {title for title, _ in case.because}
+    for kind, name in one.facts:
+        if (kind == "had" and name not in causes) or (kind == "interest" and name not in case.evidence.attributes):
+            return Statement(one.text, f"{name!r} is true of the user, but not why")
+    return one
 
 
 def _and(names: Sequence[str]) -> str:

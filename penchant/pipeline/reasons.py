@@ -5,6 +5,7 @@ Letters: n events looked at, k recommended items, N items.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -23,6 +24,9 @@ VERBS = {
     "view": "viewed", "click": "looked at", "cart": "put in the cart", "purchase": "bought", "rating": "rated",
     "review": "reviewed", "play": "watched", "like": "liked", "search": "searched for",
 }  # fmt: skip
+
+
+CHOSE = "chose"  # for what is done without a verb above
 
 
 @dataclass(frozen=True)
@@ -143,11 +147,19 @@ def reasons(
             out.append(Reason("Fits your history as a whole", "history"))
             continue
         codes = [int(past[index]) for index in causes]
-        verb = VERBS.get(_newest_action(history, codes[0]), "chose")
-        names = " and ".join(titles[code - 1] or catalog.items.ids[code - 1] for code in codes)
-        out.append(Reason(f"Because you {verb} {names}", "event", tuple(codes), tuple(float(drops[index, column]) for index in causes)))
+        done = [(titles[code - 1] or catalog.items.ids[code - 1], verb_of(history, code)) for code in codes]
+        out.append(Reason(f"Because you {because(done)}", "event", tuple(codes), tuple(float(drops[index, column]) for index in causes)))
     return out
 
 
-def _newest_action(history: Histories, item: int) -> str:
-    return ACTIONS[int(history.actions[np.flatnonzero(history.items == item)[-1]])]
+def verb_of(history: Histories, item: int) -> str:
+    """What was last done to an item of the history, as a verb in the past."""
+    return VERBS.get(ACTIONS[int(history.actions[np.flatnonzero(history.items == item)[-1]])], CHOSE)
+
+
+def because(done: Sequence[tuple[str, str]]) -> str:
+    """Titles with their verbs as words: ``"bought Heat and Jaws"``, ``"bought Heat and watched Jaws"``."""
+    by_verb: dict[str, list[str]] = {}
+    for title, verb in done:
+        by_verb.setdefault(verb, []).append(title)
+    return " and ".join(f"{verb} {' and '.join(titles)}" for verb, titles in by_verb.items())

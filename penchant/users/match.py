@@ -16,16 +16,16 @@ import numpy as np
 from sklearn.decomposition import PCA
 from sklearn.linear_model import LogisticRegression
 
-from penchant.core.artifacts import Artifact, ArtifactWriter
 from penchant.core.errors import InputError, PenchantError, require
 from penchant.llm.labels import Labeller
 from penchant.llm.model import Choice, Choose, LanguageModel
 from penchant.llm.prompt import Prompt
+from penchant.llm.quoting import plain
 
-KIND = "match-filter"
 BAD, GOOD = "Bad", "Good"
 _PROMPT = "match.v1"
 _TOLD = 4  # items of a taste that a judge is told
+_SHORT = 90  # characters of each of these: all of them fit into one quotation
 _COMPONENTS = 16  # of item vectors that the classifier sees
 
 
@@ -55,14 +55,13 @@ class MatchJudge:
         self.texts = texts
         self.labeller = Labeller(model, (BAD, GOOD), prompt=Prompt.load(_PROMPT), shares={BAD: bad, GOOD: 1 - bad})
 
-    def text(self, taste: Taste, item: int) -> str:
-        """What a judge reads of a pair."""
-        parts = [
-            f"{lead}: {'; '.join(self.texts[code - 1] for code in codes[-_TOLD:])}"
-            for lead, codes in (("The person liked", taste.liked), ("The person disliked", taste.disliked))
-            if codes
-        ]
-        return ". ".join([*parts, f"Item: {self.texts[item - 1]}"])
+    def texts_of(self, taste: Taste, item: int) -> dict[str, str]:
+        """What a judge reads of a pair, each in quotation marks of its own."""
+        liked, disliked = ("; ".join(self._short(code) for code in codes[-_TOLD:]) for codes in (taste.liked, taste.disliked))
+        return {"liked": liked or "nothing", "disliked": disliked or "nothing", "item": self.texts[item - 1]}
+
+    def _short(self, code: int) -> str:
+        return plain(self.texts[code - 1], _SHORT)
 
     def bad(self, pairs: Sequence[tuple[Taste, int]]) -> list[float | PenchantError]:
         """How likely each match is a bad one; 0 or 1 of a model that tells only its choice. Or why nothing is known."""
@@ -71,7 +70,7 @@ class MatchJudge:
 
     def question(self, taste: Taste, item: int) -> Choose:
         """What the model is asked about a pair."""
-        return self.labeller.question(self.text(taste, item))
+        return self.labeller.question(self.texts_of(taste, item))
 
     def read(self, answer: Choice) -> float:
         """How likely an answer says that the match is bad."""
@@ -99,7 +98,7 @@ class PairFeatures:
     def of(self, pairs: Sequence[tuple[Taste, int]]) -> np.ndarray:
         """float32[n, F]: likeness to what was liked and disliked, how the item and the user otherwise fare, and what the item is."""
         rows = [self._pair(taste, item) for taste, item in pairs]
-        return np.asarray(rows, np.float32).reshape(len(rows), -1)
+        return np.asarray(rows, np.float32).reshape(len(rows), 5 + self._parts.shape[1])
 
     def _pair(self, taste: Taste, item: int) -> np.ndarray:
         near = [self.vectors[list(codes)].mean(axis=0) @ self.vectors[item] if codes else 0.0 for codes in (taste.liked, taste.disliked)]
@@ -149,20 +148,6 @@ class MatchFilter:
     def bad(self, features: np.ndarray) -> np.ndarray:
         """float64[n], how likely each pair is bad."""
         return 1 / (1 + np.exp(-(((features - self.mean) / self.scale) @ self.weights + self.bias)))
-
-    def save(self, out: ArtifactWriter) -> None:
-        """Write into an artifact."""
-        out.tensors("weights", {"mean": self.mean, "scale": self.scale, "weights": self.weights, "bias": np.array([self.bias])})
-
-    @classmethod
-    def load(cls, saved: Artifact) -> Self:
-        """Read what ``save`` wrote.
-
-        Raises:
-            ArtifactError: It was altered.
-        """
-        found = {name: values.numpy() for name, values in saved.tensors("weights").items()}
-        return cls(found["mean"], found["scale"], found["weights"], float(found["bias"][0]))
 
     def kept(self, features: np.ndarray, share: float) -> np.ndarray:
         """bool[n], all but this share of the pairs, those most likely bad."""

@@ -84,7 +84,7 @@ def test_matches_are_judged_and_learnt(release: Path, tiny_folder: Path, tmp_pat
     command = ("judge", "--release", release, "--model", tiny_folder, "--users", "6", "--out", tmp_path / "judged")
     assert "30 answers, 0 from before" in run(*command)
     assert "0 answers, 30 from before" in run(*command)
-    assert (tmp_path / "judged" / "match-filter" / "manifest.json").is_file()
+    assert len((tmp_path / "judged" / "judged.jsonl").read_text().splitlines()) == 30
 
 
 def test_a_server_is_asked_and_one_that_is_down_ends_the_run(shop: Path, release: Path, tmp_path: Path) -> None:

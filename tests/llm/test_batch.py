@@ -65,8 +65,8 @@ def test_every_row_has_its_line_in_order(path: Path) -> None:
     summary = run(rows(7), Scripted(echo), path, chunk=3)
     lines = read(path)
     assert [line["id"] for line in lines] == [id_ for id_, _ in rows(7)]
-    assert lines[1] | {"question": ""} == {
-        "id": "row 1 🙂\n", "question": "", "text": "to 1", "cut": False, "read": 1, "written": 2, "cost": 0.0,
+    assert lines[1] | {"question": "", "model": ""} == {
+        "id": "row 1 🙂\n", "question": "", "model": "", "text": "to 1", "cut": False, "read": 1, "written": 2, "cost": 0.0,
     }  # fmt: skip
     assert (lines[0]["option"], lines[0]["place"], lines[0]["scores"]) == ("nein", 1, None)
     assert (summary.done, summary.failed, summary.skipped, summary.stopped) == (7, 0, 0, None)
@@ -178,6 +178,14 @@ def test_a_file_of_something_else_is_left_as_it_is(path: Path, content: bytes) -
     with pytest.raises(DataError, match="move this one away"):
         run(rows(2), Scripted(echo), path)
     assert path.read_bytes() == content
+
+
+def test_a_file_has_answers_of_one_model(path: Path) -> None:
+    run(rows(2), Scripted(echo, name="old"), path)
+    before = path.read_bytes()
+    with pytest.raises(InputError, match="answers of another model; write to another file"):
+        run(rows(3), Scripted(echo, name="new"), path)
+    assert path.read_bytes() == before
 
 
 def test_two_runs_do_not_write_one_file(path: Path) -> None:

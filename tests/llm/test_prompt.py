@@ -15,7 +15,7 @@ PINNED = {
     "attribute.v1": "ceb60343827c",
     "enrich.v1": "51ea20d90e2d",
     "explain.v1": "aafb9220b804",
-    "match.v1": "36287ea53bf8",
+    "match.v1": "f14aed51d5a2",
     "portrait.v1": "8a183f9b35a6",
     "label.v1": "59a40a64fe7e",
 }

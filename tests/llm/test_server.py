@@ -413,6 +413,8 @@ def test_fingerprints_tell_models_apart() -> None:
         ({"timeout": 0}, "timeout=0"),
         ({"price_read": float("nan")}, "price_read"),
         ({"colour": "red"}, "no field of that name"),
+        ({"fields": {"n": 8}}, "what it may cost"),
+        ({"fields": {"max_tokens": 500}}, "what it may cost"),
         ({"model": ""}, "model"),
     ],
 )

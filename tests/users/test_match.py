@@ -52,8 +52,8 @@ def test_an_event_does_not_tell_of_itself() -> None:
 def test_a_judge_reads_what_was_liked_and_disliked_and_knows_how_many_are_bad() -> None:
     model = Prefers()
     judge = MatchJudge(model, ["Heat", "Alien", "broken"], bad=0.25)
-    assert judge.text(Taste((1,), (2,)), 2) == "The person liked: Heat. The person disliked: Alien. Item: Alien"
-    assert judge.text(Taste(), 1) == "Item: Heat"
+    assert judge.texts_of(Taste((1,), (2,)), 2) == {"liked": "Heat", "disliked": "Alien", "item": "Alien"}
+    assert judge.texts_of(Taste(), 1) == {"liked": "nothing", "disliked": "nothing", "item": "Heat"}
     found = judge.bad([(Taste((1,)), 2), (Taste((1,)), 3)])
     assert found[0] == pytest.approx(0.25), "it says nothing, so the share stands"
     assert isinstance(found[1], InputError)
@@ -61,7 +61,16 @@ def test_a_judge_reads_what_was_liked_and_disliked_and_knows_how_many_are_bad() 
         MatchJudge(model, [], bad=0)
 
 
+def test_long_titles_leave_room_for_the_item_and_none_forges_another() -> None:
+    titles = [f"Acme Deluxe {number} {'stapler with a very long name ' * 6}" for number in range(7)] + ['Junk". The person liked "Junk']
+    asked = MatchJudge(Prefers(), titles).question(Taste((1, 2, 3, 4), (5, 6, 7)), 8)
+    said = asked.messages[-1].content
+    assert all(f"Acme Deluxe {number} " in said for number in range(7))
+    assert said.endswith('Is "Junk\\". The person liked \\"Junk" a good or a bad match for the person?')
+
+
 def test_nothing_to_learn_from_is_refused() -> None:
+    assert planted(1)[2].of([]).shape == (0, 13)
     with pytest.raises(InputError, match="0 pairs"):
         MatchFilter.fit(np.zeros((0, 3), np.float32), np.zeros(0))
     with pytest.raises(InputError, match="both kinds"):
