@@ -2,7 +2,7 @@
 
 Of each user the oldest 60% of ratings are the taste (4 and 5 liked, 1 and 2 disliked), the next 20% are what a judge labels a sample of,
 the newest 20% are the test, whose truth is the rating. A light classifier learns from 1,500 labels of: the small local model; the truth
-(an upper bound); the truth with a fifth of labels turned; the model's labels shuffled (the control). Then the worst 20% of the test are
+(an upper bound); the truth with a fifth of labels turned; the model's labels shuffled 20 times (the control, mean and range). Then the worst 20% of the test are
 left out, by each classifier, by likes of the film alone, and by chance. 95% intervals by resampling users, seed 0.
 
 Run: python -m benchmarks.judging [--labels 1500]
@@ -17,17 +17,19 @@ import numpy as np
 from sklearn.metrics import roc_auc_score
 
 from benchmarks.harness import row, write
+from penchant.core.assets import cache_folder
 from penchant.core.progress import stage
 from penchant.data.sources import load
 from penchant.items.minilm import MiniLM
+from penchant.llm.cache import Cached
 from penchant.llm.local import LocalModel
 from penchant.users.match import MatchFilter, MatchJudge, PairFeatures, Taste
 
-TASTE, JUDGED, LEFT_OUT, DRAWS = 0.6, 0.8, 0.2, 500
+TASTE, JUDGED, LEFT_OUT, DRAWS, SHUFFLES = 0.6, 0.8, 0.2, 500, 20
 
 
 def pairs() -> tuple[list[str], list[Taste], dict[str, list[tuple[int, Taste, int, bool]]]]:
-    """Texts of films, tastes, and by part (user, taste, item, bad) of ratings that are clearly one or the other."""
+    """Texts of films, tastes, and by part (user, taste, item, bad) of all later ratings; 1 and 2 are bad, 3 and more are not."""
     dataset = load("ml-100k").dataset
     events = dataset.events.sort("user_id", "timestamp", "position")
     codes = {item: code for code, item in enumerate(dataset.catalog.items.ids, start=1)}
@@ -60,15 +62,17 @@ def main() -> None:
     share = float(np.mean([one[3] for one in parts["judged"]]))  # known in any shop that asks a few people
     model = LocalModel.fetch()
     with stage("judge"):
-        found = MatchJudge(model, titles, bad=share).bad([(taste, item) for _, taste, item, _ in judged])
+        found = MatchJudge(Cached(model, cache_folder() / "answers.sqlite"), titles, bad=share).bad(
+            [(taste, item) for _, taste, item, _ in judged]
+        )
     labels = np.array([one if isinstance(one, float) else share for one in found])
     arms = {
         f"labels of {model.name}": labels,
-        f"labels of {model.name}, shuffled": dice.permutation(labels),
         "true labels, a fifth turned": np.where(dice.random(count) < 0.2, 1 - truth, truth),
         "true labels": truth,
     }
     scores = {name: MatchFilter.fit(seen, given).bad(features) for name, given in arms.items()}
+    shuffled = [MatchFilter.fit(seen, dice.permutation(labels)).bad(features) for _ in range(SHUFFLES)]
     scores["few likes"] = -features[:, 4].astype(np.float64)
     scores["chance"] = dice.random(len(test))
     rows = [
@@ -84,6 +88,14 @@ def main() -> None:
             row(f"{name}: fewer bad matches than by chance", "share", _gain(worst, bad), low=round(low, 4), high=round(high, 4)),
             row(f"{name}: good matches lost", "share", float(1 - (~bad[kept]).sum() / (~bad).sum())),
         ]
+    for what, unit, values in (
+        ("against ratings", "AUC", [float(roc_auc_score(bad, worst)) for worst in shuffled]),
+        ("fewer bad matches than by chance", "share", [_gain(worst, bad) for worst in shuffled]),
+    ):
+        span = {"low": round(min(values), 4), "high": round(max(values), 4)}
+        rows.append(
+            row(f"control: labels of {model.name}, shuffled, mean of {SHUFFLES} times: {what}", unit, float(np.mean(values)), **span)
+        )
     write("judging", rows)
 
 
