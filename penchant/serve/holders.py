@@ -23,7 +23,7 @@ from penchant.serve.kafka_log import KafkaEventLog
 from penchant.serve.portraits.kept import portrait_key
 from penchant.serve.portraits.words import review_key, words_key
 from penchant.serve.refresher import Refresher
-from penchant.serve.refreshes import REFRESH
+from penchant.serve.refreshes import places_of
 from penchant.serve.served import ServedLog
 from penchant.serve.sqlite_file import SqliteFile
 from penchant.serve.sqlite_log import SqliteEventLog
@@ -163,7 +163,7 @@ class States:
         # Of vectors and refreshes the keys have a release in them, too, whose id has no colon.
         vectors = self.store.names(vector_key(user_id, ""), limit=_MOST)
         keys += [key for key in vectors if key.rpartition(":")[0] == vector_key(user_id, "")[:-1]]
-        keys += [key for key in self.store.names(REFRESH, limit=_MOST) if key.split(":", 2)[2] == user_id]
+        keys += places_of(self.store, user_id)
         return [(key, found) for key, found in zip(keys, self.store.get(keys), strict=True) if found is not None]
 
 
@@ -332,15 +332,16 @@ def holders_of(
 
 
 def _told(key: str, found: Stored) -> dict[str, Any]:
-    if key.startswith((review_key(""), words_key(""), steering_key(""))):
-        return {"key": key, "value": json.loads(found.value)}
-    if not key.startswith((user_key(""), portrait_key(""))):
+    written = key.startswith((review_key(""), words_key(""), steering_key("")))
+    if not written and not key.startswith((user_key(""), portrait_key(""))):
         return {"key": key, "bytes": found.value.hex()}
     try:
+        if written:
+            return {"key": key, "value": json.loads(found.value)}
         if key.startswith(portrait_key("")):
             return {"key": key, "value": StoredPortrait.from_bytes(found.value).plain()}
         state = UserState.from_bytes(found.value)
-    except ArtifactError:
+    except (ArtifactError, ValueError):
         return {"key": key, "damaged": found.value.hex()}
     return {
         "key": key,

@@ -95,7 +95,7 @@ class Refresher:
             if asked:
                 try:
                     self.queue.want(self._stale(asked))
-                except StorageError:
+                except Exception:  # whatever it was, nobody is lost who asked
                     with self._lock:
                         self._asked = {**dict.fromkeys(asked), **self._asked}
                     raise

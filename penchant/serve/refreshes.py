@@ -13,9 +13,19 @@ from penchant.serve.stores import StateStore, Write
 
 _WANTED, _TAKEN = b"wanted", b"taken"
 _TRIES = 5  # against others who take from the same queue
+_ALL = 1 << 40  # places in queues
 
 #: Keys of those who wait begin so; the model and the user follow.
 REFRESH = "refresh:"
+
+
+def places_of(store: StateStore, user_id: str, models: str = "") -> list[str]:
+    """Keys of a user's places in all queues, or in those of models that begin so.
+
+    Raises:
+        StorageError: The store cannot be read.
+    """
+    return [key for key in store.names(REFRESH + models, limit=_ALL) if key.split(":", 2)[2] == user_id]
 
 
 class Refreshes:

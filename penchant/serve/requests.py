@@ -184,8 +184,10 @@ class DecideIn(_Request):
     text: Annotated[str, StringConstraints(max_length=5_000)] | None = Field(
         default=None, description="Of an edit: what is served instead."
     )
-    left_out: list[Annotated[list[Name], Field(min_length=1, max_length=20)]] = Field(
-        default=[], max_length=100, description="Interests that are not served, names from broad to narrow, with all below them."
+    left_out: list[Annotated[list[Name], Field(min_length=1, max_length=20)]] | None = Field(
+        default=None,
+        max_length=100,
+        description="Interests that are not served, names from broad to narrow, with all below them. Null: as before.",
     )
     reviewer: Annotated[str, StringConstraints(min_length=1, max_length=100)] = Field(
         default="somebody", description="Who decides; where the server has keys, the name of the key is noted instead."

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from penchant.core.errors import PenchantError
+from penchant.core.errors import BudgetError, PenchantError, UnavailableError
 from penchant.evaluate.facts import Checker, Evidence, Names
-from penchant.llm.model import Ask, LanguageModel
+from penchant.llm.model import Ask, Completion, LanguageModel
 from penchant.llm.prompt import Prompt
 from penchant.users.categories import CategoryTree
 from penchant.users.portrait import Interest, Portrait
@@ -38,20 +38,23 @@ class ProseWriter:
         """The sentences about each that are borne out; None where there is none, or no answer.
 
         Raises:
-            PenchantError: Nothing was answered, for one reason.
+            UnavailableError, BudgetError: Nothing was answered, and nothing will be: the model is not there, or may not spend more.
         """
         answers = self.model.complete([self.question(one) for one in portraits])
-        failed = [one for one in answers if isinstance(one, PenchantError)]
-        if failed and len(failed) == len(answers):
-            raise failed[0]
+        ends = [one for one in answers if isinstance(one, UnavailableError | BudgetError)]
+        if ends and all(isinstance(one, PenchantError) for one in answers):  # else a question that always fails would end every run
+            raise ends[0]
         return [
-            None if isinstance(answer, PenchantError) else self._borne_out(answer.text, portrait) or None
+            None if isinstance(answer, PenchantError) else self._borne_out(answer, portrait) or None
             for portrait, answer in zip(portraits, answers, strict=True)
         ]
 
-    def _borne_out(self, text: str, portrait: Portrait) -> str:
+    def _borne_out(self, answer: Completion, portrait: Portrait) -> str:
         names = tuple(dict.fromkeys(name for one in (*portrait.long, *portrait.short, *portrait.rare) for name in one.path))
-        return self._checker.kept(text, Evidence("", names, {}, names))
+        sentences = self._checker.check(answer.text, Evidence("", names, {}, names))
+        if answer.cut and not answer.text.rstrip().endswith("."):
+            del sentences[-1:]  # half of one may say what the whole did not
+        return " ".join(one.text for one in sentences if one.supported)
 
 
 def _narrow(layer: Sequence[Interest]) -> list[str]:

@@ -194,3 +194,21 @@ def test_a_portrait_is_put_before_people_and_a_late_decision_is_refused(open_pag
     page.get_by_label("Your name").fill("rae")
     page.get_by_role("button", name="Reject").click()
     expect(page.locator(".decide .failure")).to_contain_text("nothing waits for a decision")
+
+
+def test_what_was_left_out_stays_on_the_page_of_a_review(open_page: Open, home: str) -> None:  # noqa: F811
+    page = open_page()
+    does(page, home, "keeper", "i1")
+    stored(page, home, "keeper", 1)
+    api = home + "v1/reviews"
+    assert page.request.post(api, data={"user_id": "keeper", "why": "odd"}).ok
+    version = page.request.get(api + "/keeper").json()["version"]
+    body = {"version": version, "decision": "accept", "reviewer": "max", "left_out": [["Of old"]]}
+    assert page.request.post(api + "/keeper", data=body).ok
+    assert page.request.post(api, data={"user_id": "keeper", "why": "odd again"}).ok
+    page.goto(home + "#/reviews/keeper")
+    expect(page.get_by_label("Of old")).to_be_checked()
+    page.get_by_label("Your name").fill("rae")
+    page.get_by_role("button", name="Reject").click()
+    expect(page.get_by_role("heading", level=1)).to_have_text("Review queue")
+    assert page.request.get(home + "v1/users/keeper/portrait").json()["left_out"] == [["Of old"]]

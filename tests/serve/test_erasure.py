@@ -410,3 +410,12 @@ def test_who_came_back_is_seen_by_releases_that_were_made_since(
     state = LiveState(tiny_release.space.catalog, tiny_release.users, tiny_release.histories, log, positions={0: 3}, choices=choices)
     assert len(state.person("u1").past) == 1
     assert len(state.person("u2").past) == len(tiny_release.histories.row(tiny_release.users.code("u2") - 1))
+
+
+def test_values_that_cannot_be_read_are_exported_as_they_are(client: TestClient, store: SqliteStateStore) -> None:
+    spoilt = ("review:u1", "reviewed:u1", "steering:u1")
+    assert store.put({key: Write(b"\xffspoilt") for key in spoilt})
+    answer = client.get("/v1/users/u1/export")
+    assert answer.status_code == 200
+    held = {one["key"]: one for one in answer.json()["held"]["state store"]}
+    assert [held[key] for key in spoilt] == [{"key": key, "damaged": b"\xffspoilt".hex()} for key in spoilt]

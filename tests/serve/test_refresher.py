@@ -77,6 +77,22 @@ def test_more_than_may_wait_are_dropped_and_a_refusal_forgets_nobody(store: Sqli
     assert refresher.step() == 2
 
 
+def test_what_nobody_has_thought_of_forgets_nobody(store: SqliteStateStore) -> None:
+    fails = [True]
+
+    def stale(users: Sequence[str]) -> list[str]:
+        if fails:
+            fails.clear()
+            raise ZeroDivisionError
+        return list(users)
+
+    refresher = Refresher("test", Refreshes(store, "m"), stale, nothing, starts=False)
+    refresher.ask(["ann", "ben"])
+    with pytest.raises(ZeroDivisionError):
+        refresher.step()
+    assert refresher.step() == 2
+
+
 def test_work_takes_its_share_of_the_time_and_no_more(store: SqliteStateStore) -> None:
     spent: list[float] = []
 

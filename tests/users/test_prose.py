@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 from scipy import sparse
 
-from penchant.core.errors import AnswerError, PenchantError, UnavailableError
-from penchant.llm.model import Ask
+from penchant.core.errors import AnswerError, BudgetError, PenchantError, UnavailableError
+from penchant.llm.model import Ask, Completion
 from penchant.llm.scripted import Scripted
 from penchant.users.categories import CategoryTree
 from penchant.users.portrait import Interest, Portrait
@@ -51,3 +51,26 @@ def test_one_without_an_answer_has_none_and_a_server_that_is_down_ends_it() -> N
     ]
     with pytest.raises(UnavailableError):
         written(down, down)
+
+
+def test_a_question_that_always_fails_ends_nothing() -> None:
+    useless = AnswerError("text", "it is empty", "ask again")
+    assert written(useless) == [None]
+    assert written(useless, useless) == [None, None]
+    with pytest.raises(BudgetError):
+        written(useless, BudgetError("2 euros", "the limit is reached", "raise it"))
+
+
+@pytest.mark.parametrize(
+    ("text", "kept"),
+    [
+        ("The person often chooses Jazz. You like Music", "The person often chooses Jazz."),
+        ("The person often chooses Jazz. You like Music.", "The person often chooses Jazz. You like Music."),
+        ("The person often chooses Jazz", None),
+    ],
+)
+def test_half_a_sentence_is_dropped(text: str, kept: str | None, monkeypatch: pytest.MonkeyPatch) -> None:
+    model = Scripted([])
+    monkeypatch.setattr(model, "complete", lambda asks: [Completion(text, cut=True) for _ in asks])
+    assert ProseWriter(model, TREE).write([PORTRAIT]) == [kept]
+    assert written("You like Music") == ["You like Music"], "what was not cut may lack its full stop"

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import logging
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
+from penchant.core.errors import ArtifactError
 from penchant.core.progress import progress
 from penchant.serve.portraits.kept import StoredPortraits
 from penchant.users.portrait import Portrait
 
+_log = logging.getLogger("penchant.serve")
 Write = Callable[[Sequence[Portrait]], Sequence[str | None]]
 _BATCH = 512  # users looked at together
 _TOLD = 32  # that are written about together: an interruption loses no more
@@ -41,7 +44,7 @@ def build(portraits: StoredPortraits, users: Sequence[str], *, write: Write | No
         portraits: That starts no thread of its own.
         users: Who did nothing, or opted out of personal lists, has none.
         write: Gives a few sentences about each of some portraits, or None where it has none to say; None: nobody writes. Portraits
-            that ``author`` has written about as they are now are left alone.
+            that ``author`` has written about as they are now are left alone. It is not told of interests that reviewers left out.
         author: Name of the model behind ``write``.
 
     Raises:
@@ -69,6 +72,12 @@ def _written(portraits: StoredPortraits, users: Sequence[str], write: Write, aut
     for user, found in zip(users, portraits.look(users), strict=True):
         stored = found.portrait
         if stored is not None and found.fresh and stored.best.author != author:
-            asked.append((user, stored.prose.of, portraits.made().of(portraits.state.unkept(user).history)))
+            left_out = [] if found.words is None else found.words.left_out
+            try:
+                history = portraits.state.unkept(user).history
+            except ArtifactError as error:
+                _log.warning("nothing is written about a user whose state is spoilt: %s", error)
+                continue
+            asked.append((user, stored.prose.of, portraits.made().of(history).without(left_out)))  # it writes of what may be told
     texts = write([portrait for _, _, portrait in asked]) if asked else []
     return sum(text is not None and portraits.write(user, text, author, of) for (user, of, _), text in zip(asked, texts, strict=True))

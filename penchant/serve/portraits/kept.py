@@ -16,13 +16,14 @@ from penchant.core.errors import ArtifactError, StorageError
 from penchant.serve.portraits.metrics import PortraitMetrics
 from penchant.serve.portraits.words import Kept, Proposal, Words, proposed, review_key, words_key
 from penchant.serve.refresher import Refresher
-from penchant.serve.refreshes import Refreshes
+from penchant.serve.refreshes import Refreshes, places_of
 from penchant.serve.state import LiveState
 from penchant.serve.stores import StateStore, Stored, Write, user_key
 from penchant.users.portrait import Portraits
 from penchant.users.stored_portrait import Prose, StoredPortrait
 
 _log = logging.getLogger("penchant.serve")
+_QUEUE = "portraits-"  # of all releases
 _SHARE = 0.25  # of a core, at most: who recommends comes first
 _TRIES = 20  # against others who write
 
@@ -85,7 +86,7 @@ class StoredPortraits:
         self.metrics = metrics or PortraitMetrics()
         self.refresher = Refresher(
             "portraits",
-            Refreshes(store, f"portraits-{release}"),
+            Refreshes(store, f"{_QUEUE}{release}"),
             self._stale,
             self._make,
             works=works,
@@ -150,37 +151,49 @@ class StoredPortraits:
         raise _busy()
 
     def drop(self, user_id: str) -> None:
-        """Let go of a user's portrait, as one who opted out has none. What people decided about it stays.
+        """Let go of a user's portrait and of what waits for a decision about it, as one who opted out has none. What people decided stays.
+
+        Nothing that is being made meanwhile is stored afterwards: who makes it loses the claim, which is stored over.
 
         Raises:
             StorageError: The store does not do what is asked.
         """
         for _ in range(_TRIES):
-            (version,) = self.store.versions([portrait_key(user_id)])
-            if not version or self.store.put({portrait_key(user_id): Write(None, version)}):
+            keys = [portrait_key(user_id), review_key(user_id), *places_of(self.store, user_id, _QUEUE)]
+            gone = {key: Write(None, version) for key, version in zip(keys, self.store.versions(keys), strict=True) if version}
+            if not gone or self.store.put(gone):
                 return
         raise _busy()
 
     def _stale(self, users: Sequence[str]) -> list[str]:
         """Those who need a portrait, or to lose one. Who did nothing leaves nothing behind, not even a place in the queue."""
-        return [
-            user
-            for user, one in zip(users, self.look(users), strict=True)
-            if not one.fresh and (one.version or self.state.unkept(user).history.num_events)
-        ]
+        found = zip(users, self.look(users), strict=True)
+        return [user for user, one in found if not one.fresh and (one.version or one.place or self._did(user))]
+
+    def _did(self, user: str) -> bool:
+        """Whether anything is known of a user that can be read."""
+        try:
+            return self.state.unkept(user).history.num_events > 0
+        except ArtifactError as error:
+            _log.warning("no portrait is made of a user whose state is spoilt: %s", error)
+            return False
 
     def _make(self, users: list[str]) -> dict[str, dict[str, Write]]:
         seen = self.store.versions([user_key(user) for user in users])  # before the histories: these hold at least as much
         results: dict[str, dict[str, Write]] = {}
         for user, version, found in zip(users, seen, self.look(users), strict=True):
-            results[user] = {} if found.fresh else self._writes(user, version, found)  # others may have been faster
+            try:
+                results[user] = {} if found.fresh else self._writes(user, version, found)  # others may have been faster
+            except ArtifactError as error:  # the claim stays until it ends, so that nobody tries again at once
+                _log.warning("no portrait is made of a user whose state is spoilt: %s", error)
         self.metrics.made.inc(sum(map(bool, results.values())))
         return results
 
     def _writes(self, user: str, seen: int, found: Found) -> dict[str, Write]:
         person = self.state.unkept(user)
         if not person.personalised or (not person.history.num_events and found.portrait is None):
-            return {portrait_key(user): Write(None, found.version)} if found.version else {}  # who opted out has none
+            kept = {portrait_key(user): found.version, review_key(user): found.place}  # who opted out has none
+            return {key: Write(None, version) for key, version in kept.items() if version}
         now = self.clock()
         portrait = self.made().of(person.history)
         values = portrait.plain(self.state.catalog.items.ids)

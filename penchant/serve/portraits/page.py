@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Sequence
+from collections.abc import Container, Sequence
 
 import numpy as np
 
@@ -28,6 +28,7 @@ from penchant.serve.portraits.kept import Found
 from penchant.serve.service import Service
 from penchant.serve.state import Person
 from penchant.serve.user_vectors import Read
+from penchant.users.categories import CategoryTree
 from penchant.users.decay import DAY
 from penchant.users.interest_tree import Branch, tree_of
 from penchant.users.portrait import Interest as Told
@@ -53,7 +54,7 @@ def portrait(service: Service, user_id: str) -> PortraitOut:
     left_out = [] if found is None or found.words is None else found.words.left_out
     whole = made.of(person.history)
     now = whole.without(left_out)
-    offline, near_line = _offline(made, person, left_out), _near_line(service, user_id, missing)
+    offline, near_line = _offline(made, person, left_out), _near_line(service, user_id, missing, names_below(made.tree, left_out))
     read = _vector(service, user_id, missing)
     weights = {"offline": float(offline.events > 0), "vector": 0.0}
     if service.by_vector is not None:
@@ -109,6 +110,15 @@ def served_prose(now: Portrait, this: str, found: Found | None) -> ProseOut:
     )
 
 
+def names_below(tree: CategoryTree, left_out: Sequence[Sequence[str]]) -> set[str]:
+    """Names of interests that are not served, and of all below them, for what knows categories by their names alone."""
+    paths, below = {tuple(path) for path in left_out}, np.zeros(len(tree) + 1, bool)
+    if paths:
+        for category in range(1, len(tree) + 1):  # parents come first
+            below[category] = below[tree.parents[category]] or tree.path(category) in paths
+    return {path[-1] for path in paths} | {tree.names[category] for category in np.flatnonzero(below).tolist()}
+
+
 def layers_out(portrait: Portrait, cards: Cards) -> LayersOut:
     """As they are told, with titles."""
     due = [
@@ -144,7 +154,7 @@ def _kept(service: Service, person: Person, missing: list[str]) -> Found | None:
     except StorageError:
         missing.append("stored portrait")
         return None
-    if not found.fresh and (found.portrait is not None or (person.personalised and person.history.num_events)):
+    if not found.fresh and (found.portrait is not None or found.place or (person.personalised and person.history.num_events)):
         service.portraits.ask([person.user_id])
     return found
 
@@ -183,7 +193,7 @@ def _offline(made: Portraits, person: Person, left_out: Sequence[Sequence[str]])
     return KnownLayer(events=released.events, newest=released.newest, interests=interests)
 
 
-def _near_line(service: Service, user_id: str, missing: list[str]) -> KnownLayer | None:
+def _near_line(service: Service, user_id: str, missing: list[str], gone: Container[str]) -> KnownLayer | None:
     if service.near_line is None:
         return None
     try:
@@ -191,7 +201,8 @@ def _near_line(service: Service, user_id: str, missing: list[str]) -> KnownLayer
     except (StorageError, ArtifactError):
         missing.append("near-line")
         return None
-    interests = [Interest(name=name, share=share) for name, share in shares(state)[:_NAMED]]
+    told = [one for one in shares(state) if one[0] not in gone][:_NAMED]
+    interests = [Interest(name=name, share=share) for name, share in told]
     return KnownLayer(events=state.total, newest=max((did.time for did in state.recent), default=None), interests=interests)
 
 

@@ -6,17 +6,19 @@ decision ends the wait, keeps the words and writes the audit in one step, and on
 
 from __future__ import annotations
 
+import logging
 import time
 import uuid
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
-from penchant.core.errors import InputError, StorageError, UnknownIdError, require
+from penchant.core.errors import ArtifactError, InputError, StorageError, UnknownIdError, require
 from penchant.serve.choices import Choices
 from penchant.serve.portraits.kept import Found, StoredPortraits, portrait_key
-from penchant.serve.portraits.words import Decision, Kept, Proposal, decided, interests_of, review_key, words_key
-from penchant.serve.stores import StateStore, Write
+from penchant.serve.portraits.words import ASKED, OURS, Decision, Kept, Proposal, decided, interests_of, review_key, words_key
+from penchant.serve.stores import StateStore, Stored, Write
 
+_log = logging.getLogger("penchant.serve")
 _AUDIT = "audit:portraits:"
 _LATEST = 10**14  # milliseconds, far beyond any: what is nearer to it is older, so that names begin with the newest
 _TRIES = 20  # against others who write
@@ -29,7 +31,7 @@ class Audited(Kept):
         time: UTC seconds.
         reviewer: Who decided.
         user: Keyed hash of the user's id.
-        why: It was looked at.
+        why: It was looked at: one of ``OURS``, or ``ASKED`` in place of whatever somebody said, who may have named a person.
         author: Of what was proposed.
         left_out: Number of interests that are not served.
     """
@@ -64,15 +66,17 @@ class Reviews:
         self.portraits, self.choices, self.clock = portraits, choices, clock
         self.store: StateStore = portraits.store
 
-    def waiting(self, limit: int, after: str = "") -> list[Waiting]:
-        """Entries in the order of users' ids, those after one.
+    def waiting(self, limit: int, after: str = "") -> tuple[list[Waiting], str | None]:
+        """Entries in the order of users' ids, those after one; and the user after whom to go on, None where nobody follows.
+
+        Entries that cannot be read, or were decided about meanwhile, are left out: there may be fewer than ``limit``.
 
         Raises:
             StorageError: The store cannot be read.
         """
         users = [key.removeprefix(review_key("")) for key in self.store.names(review_key(""), review_key(after) if after else "", limit)]
         found = zip(users, self.portraits.look(users), strict=True)
-        return [Waiting(user, one.waiting) for user, one in found if one.waiting is not None]
+        return [Waiting(user, one.waiting) for user, one in found if one.waiting is not None], users[-1] if len(users) == limit else None
 
     def get(self, user_id: str) -> tuple[Found, Proposal]:
         """What waits for a decision about a user, with all that is kept of the portrait.
@@ -106,23 +110,30 @@ class Reviews:
             kept = interests_of(found.portrait.values)
             asks = Proposal(why=why, asked=self.clock(), text=text, author=author, events=best.events, interests=kept)
             over = {portrait_key(user_id): Write(found.portrait.to_bytes(), found.version)}  # not of who is being forgotten
-            if self.store.put({review_key(user_id): Write(asks.to_bytes()), **over}):
+            if self.store.put({review_key(user_id): Write(asks.to_bytes(), found.place), **over}):
                 return asks
         raise _busy()
 
     def decide(
-        self, user_id: str, version: int, decision: Decision, reviewer: str, *, text: str = "", left_out: Sequence[Sequence[str]] = ()
+        self,
+        user_id: str,
+        version: int,
+        decision: Decision,
+        reviewer: str,
+        *,
+        text: str = "",
+        left_out: Sequence[Sequence[str]] | None = None,
     ) -> Found:
         """End the wait; what is kept then.
 
         Args:
             version: Of the entry that the reviewer has seen, see ``Found.place``.
             text: Of an edit.
-            left_out: Interests that are not to be served, with all below them.
+            left_out: Interests that are not to be served, with all below them; None leaves out what was until then.
 
         Raises:
             UnknownIdError: Nothing waits for a decision.
-            InputError: The entry is another by now, or an edit has no text.
+            InputError: The entry is another by now, no portrait is kept any more, or an edit has no text.
             StorageError: The store does not do what is asked.
         """
         require(decision != "edit" or bool(text.strip()), "text=''", "an edit says what is served instead", "pass a text, or reject")
@@ -132,6 +143,12 @@ class Reviews:
             require(
                 found.place == version, f"version={version}", "the entry is another by now", "look at it again, then decide", InputError
             )
+            require(
+                found.portrait is not None,
+                f"user_id={user_id!r}",
+                "no portrait is kept of this user, so nothing is decided about one",
+                "look at the portrait, then decide; who opted out has none",
+            )
             now = self.clock()
             words = decided(asked, found.words, decision, reviewer, now, text=text, left_out=left_out)
             audited = Audited(
@@ -139,7 +156,7 @@ class Reviews:
                 reviewer=reviewer,
                 decision=decision,
                 user=hashed,
-                why=asked.why,
+                why=asked.why if asked.why in OURS else ASKED,
                 author=asked.author,
                 left_out=len(words.left_out),
             )
@@ -156,13 +173,21 @@ class Reviews:
         raise _busy()
 
     def audit(self, limit: int) -> list[Audited]:
-        """Decisions, the newest first.
+        """Decisions, the newest first, without those that cannot be read.
 
         Raises:
             StorageError: The store cannot be read.
         """
-        found = self.store.get(self.store.names(_AUDIT, limit=limit))
-        return [Audited.from_bytes(one.value) for one in found if one is not None]
+        found = map(_audited, self.store.get(self.store.names(_AUDIT, limit=limit)))
+        return [one for one in found if one is not None]
+
+
+def _audited(found: Stored | None) -> Audited | None:
+    try:
+        return None if found is None else Audited.from_bytes(found.value)
+    except ArtifactError as error:
+        _log.error("a line of the audit of portraits was spoilt in the store: %s", error)
+        return None
 
 
 def _busy() -> StorageError:

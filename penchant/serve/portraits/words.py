@@ -17,6 +17,8 @@ Decision = Literal["accept", "edit", "reject"]
 Rows = list[tuple[list[str], float]]  # a path and a weight each
 
 NEW, CHANGED, NEW_WORDS = "new", "changed much", "new words"
+OURS = (NEW, CHANGED, NEW_WORDS)
+ASKED = "asked"  # for whatever reason of one's own
 _MUCH = 0.2  # of all interests: what they differ by until somebody looks again
 
 
@@ -124,7 +126,14 @@ def proposed(made: StoredPortrait, words: Words | None, waiting: Proposal | None
 
 
 def decided(
-    waiting: Proposal, before: Words | None, decision: Decision, reviewer: str, now: float, *, text: str, left_out: Sequence[Sequence[str]]
+    waiting: Proposal,
+    before: Words | None,
+    decision: Decision,
+    reviewer: str,
+    now: float,
+    *,
+    text: str,
+    left_out: Sequence[Sequence[str]] | None = None,
 ) -> Words:
     """What holds after a decision.
 
@@ -132,8 +141,10 @@ def decided(
         waiting: What it was about.
         before: What held until then; a rejection leaves that.
         text: Of an edit.
-        left_out: Interests that are not to be served.
+        left_out: Interests that are not to be served; None leaves out what was until then.
     """
+    if left_out is None:
+        left_out = [] if before is None else before.left_out
     known = None if before is None else before.text
     refused = None if before is None else before.refused
     return Words(

@@ -6,7 +6,7 @@ from typing import Annotated, Any
 
 from fastapi import Depends, Path, Query, Request
 
-from penchant.core.errors import StorageError
+from penchant.core.errors import StorageError, UnknownIdError
 from penchant.serve.portraits.answers import (
     AuditedOut,
     AuditOut,
@@ -41,9 +41,8 @@ def reviews(
     limit: Annotated[int, Query(ge=1, le=200)] = 50,
     after: Annotated[str, Query(max_length=512, description="A user's id: those that follow.")] = "",
 ) -> ReviewsOut:
-    """What waits for a decision, in the order of users' ids."""
-    found = _reviews(service).waiting(limit, after)
-    last = found[-1].user_id if len(found) == limit else None
+    """What waits for a decision, in the order of users' ids. As long as ``after`` is told, more may follow."""
+    found, last = _reviews(service).waiting(limit, after)
     return ReviewsOut(waiting=[WaitingOut(**_told(one.user_id, one.proposal)) for one in found], after=last)
 
 
@@ -70,11 +69,13 @@ def review(user_id: Annotated[Id, Path()], service: Held) -> ReviewOut:
 def decide(user_id: Annotated[Id, Path()], asked: DecideIn, service: Held, key: Annotated[str | None, Depends(_key_name)]) -> DecidedOut:
     """Accept, edit or reject. What was accepted or edited is served from the next request on, until a person decides anew."""
     reviewer = key or asked.reviewer
-    found = _reviews(service).decide(
-        user_id, asked.version, asked.decision, reviewer, text=asked.text or "", left_out=[list(path) for path in asked.left_out]
+    out = _decided(
+        _reviews(service).decide(user_id, asked.version, asked.decision, reviewer, text=asked.text or "", left_out=asked.left_out)
     )
-    out = _decided(found)
-    assert out is not None
+    if out is None:  # an erasure came between
+        raise UnknownIdError(
+            f"user_id={user_id!r}", "the user was forgotten meanwhile, and the decision with them", "nothing is left to do"
+        )
     return out
 
 

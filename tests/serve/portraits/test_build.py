@@ -7,13 +7,15 @@ from pathlib import Path
 
 import pytest
 
+from penchant.core.errors import ArtifactError, require
 from penchant.core.progress import quiet
 from penchant.pipeline.release import Release
 from penchant.serve.choices import Choices
 from penchant.serve.portraits.build import Built, build
 from penchant.serve.portraits.fitted import fitted
 from penchant.serve.portraits.kept import StoredPortraits
-from penchant.serve.state import LiveState
+from penchant.serve.portraits.reviews import Reviews
+from penchant.serve.state import LiveState, Person
 from penchant.users.portrait import Portrait
 from tests.serve.shop import Shop
 
@@ -103,3 +105,34 @@ def test_nothing_is_written_about_another_state(shop: Shop, tiny_release: Releas
     build(portraits, ["u1"])
     assert not portraits.write("u1", "Late.", "a-model", before.portrait.prose.of)
     assert not portraits.write("nobody", "Late.", "a-model", before.portrait.prose.of)
+
+
+def test_a_model_is_not_told_what_a_reviewer_left_out(shop: Shop, tiny_release: Release) -> None:
+    portraits = kept(shop, tiny_release)
+    shop.follow([("ann", "i1"), ("ann", "i2")])
+    build(portraits, ["ann"])
+    reviews = Reviews(portraits, Choices(shop.store))
+    reviews.ask("ann", "a look")
+    reviews.decide("ann", portraits.look(["ann"])[0].place, "reject", "rae", left_out=[["Space"]])
+    asked: list[Portrait] = []
+
+    def write(some: Sequence[Portrait]) -> list[str | None]:
+        asked.extend(some)
+        return ["Cooks."] * len(some)
+
+    assert numbers(build(portraits, ["ann"], write=write, author="a-model")) == (0, 1, 1), "and it is of the portrait that is stored"
+    assert [one.path for one in asked[0].long] == [("Kitchen",)]
+    assert not any(one.path[0] == "Space" for one in (*asked[0].short, *asked[0].potential, *asked[0].rare))
+
+
+def test_nothing_is_written_about_who_cannot_be_read(shop: Shop, tiny_release: Release, monkeypatch: pytest.MonkeyPatch) -> None:
+    portraits = kept(shop, tiny_release)
+    build(portraits, ["u1", "u2"])
+    unkept = portraits.state.unkept
+
+    def spoilt(user: str) -> Person:
+        require(user != "u1", "3 bytes", "a state is damaged", "forget the user", ArtifactError)
+        return unkept(user)
+
+    monkeypatch.setattr(portraits.state, "unkept", spoilt)
+    assert numbers(build(portraits, ["u1", "u2"], write=lambda some: ["Cooks."] * len(some), author="a-model")) == (0, 2, 1)

@@ -11,13 +11,14 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from penchant.core.errors import UnknownIdError
+from penchant.core.errors import ArtifactError, UnknownIdError, require
 from penchant.pipeline.release import Release
 from penchant.serve.choices import Choices
 from penchant.serve.near_line import NearLine
 from penchant.serve.portraits.kept import Found, StoredPortraits, portrait_key
 from penchant.serve.portraits.reviews import Reviews
-from penchant.serve.portraits.words import words_key
+from penchant.serve.portraits.words import review_key, words_key
+from penchant.serve.state import Person
 from penchant.serve.stores import Write
 from penchant.serve.work import Refreshing
 from tests.serve.portraits.test_build import kept
@@ -106,3 +107,54 @@ def test_nobody_is_reviewed_who_was_forgotten(tiny_release: Release, tmp_path: P
         portraits.drop("ann")
         with pytest.raises(UnknownIdError):
             Reviews(portraits, Choices(shop.store)).ask("ann", "a look")
+
+
+def test_who_opts_out_while_a_portrait_is_made_has_none(tiny_release: Release, tmp_path: Path) -> None:
+    with Shop.opened(tiny_release, tmp_path) as shop:
+        portraits = kept(shop, tiny_release)
+        shop.follow([("ann", "i1")])
+        queue = portraits.refresher.queue
+        queue.want(["ann"])
+        claims = queue.take(10)
+        made = portraits._make(list(claims))
+        Choices(shop.store).personalise("ann", False)
+        portraits.drop("ann")
+        assert queue.done(claims, made) == 0
+        assert shop.store.versions([portrait_key("ann")]) == [0]
+        refreshed(portraits)
+        assert shop.store.versions([portrait_key("ann")]) == [0]
+        assert queue.waiting() == 0
+
+
+def test_what_waits_goes_with_the_portrait_of_who_opted_out_elsewhere(tiny_release: Release, tmp_path: Path) -> None:
+    with Shop.opened(tiny_release, tmp_path) as shop:
+        portraits = kept(shop, tiny_release)
+        shop.follow([("ann", "i1")])
+        refreshed(portraits)
+        Reviews(portraits, Choices(shop.store)).ask("ann", "a look")
+        Choices(shop.store).personalise("ann", False)
+        shop.follow([("ann", "i2")])
+        refreshed(portraits)
+        assert shop.store.versions([portrait_key("ann"), review_key("ann")]) == [0, 0]
+
+
+@pytest.mark.parametrize("before", [False, True])
+def test_one_whose_state_is_spoilt_keeps_nobody_from_a_portrait(
+    tiny_release: Release, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, before: bool
+) -> None:
+    with Shop.opened(tiny_release, tmp_path) as shop:
+        portraits = kept(shop, tiny_release)
+        unkept = portraits.state.unkept
+
+        def spoilt(user: str) -> Person:
+            require(user != "ben", "3 bytes", "a state is damaged", "forget the user", ArtifactError)
+            return unkept(user)
+
+        if before:  # then they are in the queue whatever their state
+            shop.follow([("ben", "i1")])
+            refreshed(portraits, "ben")
+        shop.follow([("ann", "i1"), ("ben", "i2"), ("cat", "i1")])
+        monkeypatch.setattr(portraits.state, "unkept", spoilt)
+        portraits.ask(["ann", "ben", "cat"])
+        assert portraits.step() == 2
+        assert [found(portraits, user).fresh for user in ("ann", "ben", "cat")] == [True, False, True]

@@ -9,13 +9,16 @@ from typing import Any
 
 import numpy as np
 import pytest
+from scipy import sparse
 from starlette.testclient import TestClient
 
 from penchant.pipeline.release import Release
 from penchant.serve.app import create_app
+from penchant.serve.portraits.page import names_below
 from penchant.serve.sqlite_log import SqliteEventLog
 from penchant.serve.sqlite_store import SqliteStateStore
 from penchant.serve.stores import Write, user_key
+from penchant.users.categories import CategoryTree
 
 
 @pytest.fixture
@@ -214,3 +217,11 @@ def test_who_opted_out_has_no_stored_portrait(client: TestClient, store: SqliteS
     time.sleep(1.0)
     assert store.versions(["portrait:hal"]) == [0], "and for good"
     assert portrait(client, "hal")["events"] == 2, "what is known is told all the same"
+
+
+def test_names_below_what_is_left_out_are_gone_too() -> None:
+    names = ("", "Home", "Books", "Kitchen", "Pans")
+    tree = CategoryTree(names, np.array([0, 0, 0, 1, 3], np.int32), sparse.csr_matrix((1, 5), dtype=np.float32))
+    assert names_below(tree, []) == set()
+    assert names_below(tree, [["Home", "Kitchen"]]) == {"Kitchen", "Pans"}
+    assert names_below(tree, [["Home"], ["Of old"]]) == {"Home", "Kitchen", "Pans", "Of old"}

@@ -13,11 +13,13 @@ from starlette.testclient import TestClient
 from penchant.pipeline.release import Release
 from penchant.serve.app import create_app
 from penchant.serve.keys import KeyFile
-from penchant.serve.portraits.kept import portrait_key
-from penchant.serve.portraits.words import review_key, words_key
+from penchant.serve.portraits.kept import Found, portrait_key
+from penchant.serve.portraits.reviews import Reviews
+from penchant.serve.portraits.words import Proposal, review_key, words_key
 from penchant.serve.service import ServeSettings, Service
 from penchant.serve.sqlite_log import SqliteEventLog
 from penchant.serve.sqlite_store import SqliteStateStore
+from penchant.serve.stores import Write
 from tests.serve.portraits.test_page import does, kept, portrait
 
 SECRET = "Has a secret that stands nowhere else."
@@ -113,7 +115,13 @@ def test_interests_that_a_reviewer_takes_out_are_not_served(client: TestClient) 
     assert "Kitchen" in told and "Space" not in told
     assert found["left_out"] == [["Space"]]
     assert found["tree"]["rest"] > 0.3
-    assert "Space" not in str(found["offline"]) + str(found["changes"])
+    assert "Space" not in str(found["offline"]) + str(found["near_line"]) + str(found["changes"]) + found["text"]
+    assert [one["name"] for one in found["near_line"]["interests"]] == ["Kitchen"]
+    client.post("/v1/reviews", json={"user_id": "dee", "why": "again"})
+    assert decide(client, "dee", "reject")["left_out"] == [["Space"]], "a rejection says nothing of them"
+    assert portrait(client, "dee")["left_out"] == [["Space"]]
+    client.post("/v1/reviews", json={"user_id": "dee", "why": "again"})
+    assert decide(client, "dee", "reject", left_out=[])["left_out"] == []
 
 
 def test_nobody_decides_about_what_they_have_not_seen(client: TestClient) -> None:
@@ -142,6 +150,62 @@ def test_the_queue_has_pages(client: TestClient) -> None:
     assert rest["after"] is None
 
 
+def test_an_entry_that_cannot_be_read_hides_nobody_and_is_written_anew(client: TestClient, store: SqliteStateStore) -> None:
+    people = ["q1", "q2", "q3"]
+    for user in people:
+        does(client, user, "i1")
+    for user in people:
+        kept(client, user, 1)
+        client.post("/v1/reviews", json={"user_id": user, "why": "a look"})
+    assert store.put({review_key("q2"): Write(b"spoilt", *store.versions([review_key("q2")]))})
+    first = client.get("/v1/reviews?limit=2").json()
+    assert ([one["user_id"] for one in first["waiting"]], first["after"]) == (["q1"], "q2")
+    rest = client.get("/v1/reviews?limit=2&after=q2").json()
+    assert ([one["user_id"] for one in rest["waiting"]], rest["after"]) == (["q3"], None)
+    assert client.post("/v1/reviews", json={"user_id": "q2", "why": "once more"}).json()["why"] == "once more"
+    assert waiting(client) == people
+
+
+def test_the_audit_does_not_tell_why_somebody_asked_and_outlives_damage(client: TestClient, store: SqliteStateStore) -> None:
+    does(client, "ida", "i1")
+    kept(client, "ida", 1)
+    client.post("/v1/reviews", json={"user_id": "ida", "why": SECRET})
+    decide(client, "ida", "accept")
+    assert store.put({"audit:portraits:000000000000000:spoilt": Write(b"spoilt")})
+    assert [one["why"] for one in client.get("/v1/reviewed").json()["decisions"]] == ["asked"]
+
+
+def test_whoever_opts_out_leaves_the_queue(client: TestClient, store: SqliteStateStore) -> None:
+    does(client, "joe", "i1")
+    kept(client, "joe", 1)
+    writes(client, "joe", SECRET)
+    version = client.get("/v1/reviews/joe").json()["version"]
+    assert client.post("/v1/users/joe/consent", json={"personalised": False}).status_code == 200
+    assert waiting(client) == []
+    assert client.post("/v1/reviews/joe", json={"version": version, "decision": "accept"}).status_code == 404
+    assert portrait(client, "joe")["prose"]["by"] == "events"
+
+
+def test_nothing_is_decided_where_no_portrait_is_kept(client: TestClient, store: SqliteStateStore) -> None:
+    does(client, "kim", "i1")
+    kept(client, "kim", 1)
+    client.post("/v1/users/kim/consent", json={"personalised": False})
+    waits = Proposal(why="new", asked=0.0, text=SECRET, author="a-model", events=1)
+    assert store.put({review_key("kim"): Write(waits.to_bytes())})
+    body = {"version": store.versions([review_key("kim")])[0], "decision": "accept"}
+    answer = client.post("/v1/reviews/kim", json=body)
+    assert (answer.status_code, answer.json()["error"]["value"]) == (422, "user_id='kim'")
+    assert store.versions([words_key("kim")]) == [0]
+
+
+def test_a_decision_that_an_erasure_undid_is_not_found(client: TestClient, monkeypatch: pytest.MonkeyPatch) -> None:
+    does(client, "lea", "i1")
+    kept(client, "lea", 1)
+    client.post("/v1/reviews", json={"user_id": "lea", "why": "a look"})
+    monkeypatch.setattr(Reviews, "decide", lambda self, *_, **__: Found(None, 0, False, None, None, 0))
+    assert client.post("/v1/reviews/lea", json={"version": 1, "decision": "accept"}).status_code == 404
+
+
 def test_whoever_is_forgotten_leaves_the_queue_and_the_audit_tells_nothing(
     client: TestClient, store: SqliteStateStore, tmp_path: Path
 ) -> None:
@@ -155,6 +219,7 @@ def test_whoever_is_forgotten_leaves_the_queue_and_the_audit_tells_nothing(
     assert client.delete("/v1/users/fay").json()["found"]["state store"] == 0
     assert store.versions([portrait_key("fay"), words_key("fay"), review_key("fay")]) == [0, 0, 0]
     (audited,) = client.get("/v1/reviewed").json()["decisions"]
+    assert audited["why"] == "new"
     assert (audited["decision"], audited["reviewer"], audited["author"], len(audited["user"])) == ("edit", "rae", "a-model", 32)
     assert not [path.name for path in tmp_path.iterdir() if path.is_file() and SECRET.encode() in path.read_bytes()]
     time.sleep(0.5)

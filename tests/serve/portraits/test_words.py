@@ -100,3 +100,14 @@ def test_what_waits_is_only_replaced_by_newer_words_of_a_model() -> None:
     assert desk.waiting is not None and desk.waiting.text == "model 1"
     desk.model_writes(2)
     assert (desk.waiting.text, desk.waiting.why) == ("model 2", NEW)
+
+
+def test_what_was_left_out_stays_so_until_somebody_says_otherwise() -> None:
+    desk = Desk()
+    desk.regenerate(0)
+    desk.model_writes(1)
+    assert desk.waiting is not None
+    first = decided(desk.waiting, None, "accept", "ann", 1.0, text="", left_out=[["Tea"]])
+    assert decided(desk.waiting, first, "reject", "ann", 2.0, text="").left_out == [["Tea"]]
+    assert decided(desk.waiting, first, "reject", "ann", 2.0, text="", left_out=[]).left_out == []
+    assert decided(desk.waiting, None, "reject", "ann", 2.0, text="").left_out == []

@@ -46,7 +46,9 @@ function entry(found) {
   text.value = found.text;
   const reviewer = h("input.field", { id: "reviewer", required: true, maxlength: "100", autocomplete: "name", value: recall(REVIEWER) ?? "" });
   const gone = new Set((found.decided?.left_out ?? []).map((path) => JSON.stringify(path)));
-  const boxes = found.interests.map((one, place) => leave(one, place, gone.has(JSON.stringify(one.path))));
+  const now = new Set(found.interests.map((one) => JSON.stringify(one.path)));
+  const past = [...gone].filter((path) => !now.has(path)).map((path) => ({ path: JSON.parse(path), weight: null })); // left out, and not seen at present
+  const boxes = [...found.interests, ...past].map((one, place) => leave(one, place, gone.has(JSON.stringify(one.path))));
   const said = h("div", { role: "status", "aria-label": "What became of it" });
   const button = (decision, word, plain) => h(`button.button${plain ? ".plain" : ""}`, { type: "submit", value: decision }, word);
   const form = h("form.decide", { on: { submit: decide } },
@@ -92,6 +94,7 @@ function difference(pieces) {
 
 function leave({ path, weight }, place, checked) {
   const input = h("input", { type: "checkbox", id: `leave-${place}`, checked });
-  const element = h("li", {}, h("div.check", {}, input, h("label", { for: `leave-${place}` }, named(path))), h("span.share-number", {}, percent(weight)), bar(weight));
+  const element = h("li", {}, h("div.check", {}, input, h("label", { for: `leave-${place}` }, named(path))), 
+    weight === null ? h("span.share-number", {}, "not now") : [h("span.share-number", {}, percent(weight)), bar(weight)]);
   return { element, input, path };
 }
