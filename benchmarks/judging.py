@@ -2,8 +2,8 @@
 
 Of each user the oldest 60% of ratings are the taste (4 and 5 liked, 1 and 2 disliked), the next 20% are what a judge labels a sample of,
 the newest 20% are the test, whose truth is the rating. A light classifier learns from 1,500 labels of: the small local model; the truth
-(an upper bound); the truth with a fifth of labels turned; the model's labels shuffled 20 times (the control, mean and range). Then the worst 20% of the test are
-left out, by each classifier, by likes of the film alone, and by chance. 95% intervals by resampling users, seed 0.
+(an upper bound); the truth with a fifth of labels turned; the model's labels shuffled 20 times (the control, mean and range). Then the
+worst 20% of the test are left out, by each classifier, by likes of the film alone, and by chance. Intervals: 95% by drawing users, seed 0.
 
 Run: python -m benchmarks.judging [--labels 1500]
 """
