@@ -11,13 +11,13 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from penchant.core.errors import ArtifactError, UnknownIdError, require
+from penchant.core.errors import ArtifactError, InputError, UnknownIdError, require
 from penchant.pipeline.release import Release
 from penchant.serve.choices import Choices
 from penchant.serve.near_line import NearLine
 from penchant.serve.portraits.kept import Found, StoredPortraits, portrait_key
 from penchant.serve.portraits.reviews import Reviews
-from penchant.serve.portraits.words import review_key, words_key
+from penchant.serve.portraits.words import Proposal, review_key, words_key
 from penchant.serve.state import Person
 from penchant.serve.stores import Write
 from penchant.serve.work import Refreshing
@@ -158,3 +158,13 @@ def test_one_whose_state_is_spoilt_keeps_nobody_from_a_portrait(
         portraits.ask(["ann", "ben", "cat"])
         assert portraits.step() == 2
         assert [found(portraits, user).fresh for user in ("ann", "ben", "cat")] == [True, False, True]
+
+
+def test_nothing_is_decided_where_no_portrait_is_kept(tiny_release: Release, tmp_path: Path) -> None:
+    with Shop.opened(tiny_release, tmp_path) as shop:
+        portraits = kept(shop, tiny_release)
+        waits = Proposal(why="new", asked=0.0, text="Drinks tea.", author="a-model", events=1)
+        assert shop.store.put({review_key("ann"): Write(waits.to_bytes())})
+        with pytest.raises(InputError, match="no portrait is kept"):
+            Reviews(portraits, Choices(shop.store)).decide("ann", found(portraits).place, "accept", "rae")
+        assert shop.store.versions([words_key("ann")]) == [0]

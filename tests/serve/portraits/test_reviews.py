@@ -15,7 +15,7 @@ from penchant.serve.app import create_app
 from penchant.serve.keys import KeyFile
 from penchant.serve.portraits.kept import Found, portrait_key
 from penchant.serve.portraits.reviews import Reviews
-from penchant.serve.portraits.words import Proposal, review_key, words_key
+from penchant.serve.portraits.words import review_key, words_key
 from penchant.serve.service import ServeSettings, Service
 from penchant.serve.sqlite_log import SqliteEventLog
 from penchant.serve.sqlite_store import SqliteStateStore
@@ -184,18 +184,6 @@ def test_whoever_opts_out_leaves_the_queue(client: TestClient, store: SqliteStat
     assert waiting(client) == []
     assert client.post("/v1/reviews/joe", json={"version": version, "decision": "accept"}).status_code == 404
     assert portrait(client, "joe")["prose"]["by"] == "events"
-
-
-def test_nothing_is_decided_where_no_portrait_is_kept(client: TestClient, store: SqliteStateStore) -> None:
-    does(client, "kim", "i1")
-    kept(client, "kim", 1)
-    client.post("/v1/users/kim/consent", json={"personalised": False})
-    waits = Proposal(why="new", asked=0.0, text=SECRET, author="a-model", events=1)
-    assert store.put({review_key("kim"): Write(waits.to_bytes())})
-    body = {"version": store.versions([review_key("kim")])[0], "decision": "accept"}
-    answer = client.post("/v1/reviews/kim", json=body)
-    assert (answer.status_code, answer.json()["error"]["value"]) == (422, "user_id='kim'")
-    assert store.versions([words_key("kim")]) == [0]
 
 
 def test_a_decision_that_an_erasure_undid_is_not_found(client: TestClient, monkeypatch: pytest.MonkeyPatch) -> None:
