@@ -10,7 +10,7 @@ import socket
 import sys
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, timedelta
 from email.utils import format_datetime
 from typing import Any
@@ -424,8 +424,16 @@ def test_settings_that_break_rules(values: dict[str, Any], words: str) -> None:
     assert "hunter2" not in str(caught.value)
 
 
+@pytest.fixture
+def interruptible() -> Iterator[None]:
+    """A shell that starts tests in the background has them ignore interruptions."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, before)
+
+
 @pytest.mark.skipif(sys.platform == "win32", reason="Windows has no such signal for one process")
-def test_an_interruption_ends_it_at_once_and_nothing_more_is_sent() -> None:
+def test_an_interruption_ends_it_at_once_and_nothing_more_is_sent(interruptible: None) -> None:
     with chat_server() as server, OpenAIServer(settings(server, requests_per_minute=30, concurrency=3)) as model:  # one each 2 s
         timer = threading.Timer(0.5, os.kill, (os.getpid(), signal.SIGINT))
         timer.start()
