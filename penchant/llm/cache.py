@@ -10,30 +10,31 @@ from __future__ import annotations
 
 import hashlib
 import json
-import sqlite3
 import threading
 import zlib
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 from typing import Self, TypeVar
 
 import numpy as np
 
-from penchant.core.errors import ArtifactError, PenchantError, StorageError, require
-from penchant.core.storage import writing
+from penchant.core.errors import PenchantError, require
+from penchant.core.sqlite_file import Kind, SqliteFile
 from penchant.llm.model import Ask, Choice, Choose, Completion, LanguageModel
 
 Question = TypeVar("Question", Ask, Choose)
 Answer = TypeVar("Answer", Completion, Choice)
 
-_APPLICATION = 0x50454E4C  # marks the file as ours
-_VERSION = 1
-_SCHEMA = "CREATE TABLE IF NOT EXISTS answers (key BLOB PRIMARY KEY, answer BLOB NOT NULL, sum INTEGER NOT NULL) WITHOUT ROWID;"
+_KIND = Kind(
+    what="file of answers",
+    application=0x50454E4C,
+    version=1,
+    schema="CREATE TABLE IF NOT EXISTS answers (key BLOB PRIMARY KEY, answer BLOB NOT NULL, sum INTEGER NOT NULL) WITHOUT ROWID;",
+    repair="delete it: the model is asked again",
+)
 _AT_ONCE = 500  # keys a query
 _WAIT = 60.0  # seconds for other processes that write
-_DAMAGED = (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB)
 
 
 class Cached:
@@ -119,74 +120,27 @@ class _Answers:
     """The file."""
 
     def __init__(self, path: Path) -> None:
-        self.path = path
-        self._lock = threading.Lock()
-        with writing(path):
-            path.parent.mkdir(parents=True, exist_ok=True)
-        with self._told():
-            self._connection = sqlite3.connect(path, timeout=_WAIT, isolation_level=None, check_same_thread=False)
-        try:
-            with self._told():
-                self._prepare()
-        except BaseException:
-            self._connection.close()
-            raise
+        self._file = SqliteFile(path, _KIND, wait_seconds=_WAIT)
 
     def get(self, keys: Sequence[bytes]) -> dict[bytes, bytes]:
         """What is kept and whole."""
         found: dict[bytes, bytes] = {}
-        with self._lock, self._told():
-            for start in range(0, len(keys), _AT_ONCE):
-                part = keys[start : start + _AT_ONCE]
-                marks = ",".join("?" * len(part))
-                rows = self._connection.execute(f"SELECT key, answer, sum FROM answers WHERE key IN ({marks})", part)
-                found.update((key, answer) for key, answer, told in rows if told is not None and _sum(key, answer) == told)
+        for start in range(0, len(keys), _AT_ONCE):
+            part = keys[start : start + _AT_ONCE]
+            marks = ",".join("?" * len(part))
+            rows = self._file.ask(f"SELECT key, answer, sum FROM answers WHERE key IN ({marks})", *part)
+            found.update((key, answer) for key, answer, told in rows if told is not None and _sum(key, answer) == told)
         return found
 
     def put(self, answers: Mapping[bytes, bytes]) -> None:
         """Keep answers, all or none; on the disk when this ends."""
-        if not answers:
-            return
-        rows = [(key, answer, _sum(key, answer)) for key, answer in answers.items()]
-        with self._lock, self._told():
-            self._connection.execute("BEGIN IMMEDIATE")
-            try:
-                self._connection.executemany("INSERT OR REPLACE INTO answers VALUES (?, ?, ?)", rows)
-                self._connection.execute("COMMIT")
-            except BaseException:
-                if self._connection.in_transaction:
-                    self._connection.execute("ROLLBACK")
-                raise
+        if answers:
+            rows = [(key, answer, _sum(key, answer)) for key, answer in answers.items()]
+            with self._file.transaction() as connection:
+                connection.executemany("INSERT OR REPLACE INTO answers VALUES (?, ?, ?)", rows)
 
     def close(self) -> None:
-        with self._lock:
-            self._connection.close()
-
-    def _prepare(self) -> None:
-        run = self._connection.execute
-        (application,), (version,) = run("PRAGMA application_id").fetchone(), run("PRAGMA user_version").fetchone()
-        (tables,) = run("SELECT COUNT(*) FROM sqlite_master").fetchone()
-        ours = application == _APPLICATION or (application == 0 and tables == 0)
-        require(ours, f"{self.path}", "it is the database of another program", "choose another file", ArtifactError)
-        newer = f"version {version} of {self.path}"
-        require(version <= _VERSION, newer, f"this Penchant reads up to {_VERSION}", "use a newer Penchant", ArtifactError)
-        run("PRAGMA journal_mode = WAL")
-        run("PRAGMA synchronous = FULL")  # answers were paid for; a commit for each chunk costs little
-        if version < _VERSION:
-            head = f"PRAGMA application_id = {_APPLICATION}; PRAGMA user_version = {_VERSION};"
-            self._connection.executescript(f"BEGIN IMMEDIATE; {_SCHEMA} {head} COMMIT;")
-
-    @contextmanager
-    def _told(self) -> Iterator[None]:
-        """Say in the project's errors what SQLite could not do."""
-        try:
-            yield
-        except sqlite3.Error as error:
-            value = f"answers in {self.path}"
-            if getattr(error, "sqlite_errorcode", 0) & 0xFF in _DAMAGED:
-                raise ArtifactError(value, f"the file is damaged ({error})", "delete it: the model is asked again") from error
-            remedy = "see that the disk has space, that you may write there, and that the file is open and nobody else holds it"
-            raise StorageError(value, f"SQLite could not do it ({error})", remedy) from error
+        self._file.close()
 
 
 def _sum(key: bytes, answer: object) -> int | None:

@@ -14,10 +14,10 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 from penchant.core.errors import UnknownIdError
+from penchant.core.sqlite_file import SqliteFile
 from penchant.serve.choices import Choices
 from penchant.serve.events import EventLog
 from penchant.serve.holders import Gone, Holder
-from penchant.serve.sqlite_file import SqliteFile
 from penchant.serve.stores import StateStore, Write
 
 _PREFIX = "receipt:"

@@ -11,6 +11,7 @@ from dataclasses import asdict, dataclass, field
 from typing import Any, Protocol
 
 from penchant.core.errors import ArtifactError
+from penchant.core.sqlite_file import SqliteFile
 from penchant.data.catalog import Catalog
 from penchant.data.histories import Histories
 from penchant.data.schema import ACTIONS
@@ -25,7 +26,6 @@ from penchant.serve.portraits.words import review_key, words_key
 from penchant.serve.refresher import Refresher
 from penchant.serve.refreshes import places_of
 from penchant.serve.served import ServedLog
-from penchant.serve.sqlite_file import SqliteFile
 from penchant.serve.sqlite_log import SqliteEventLog
 from penchant.serve.sqlite_served import SqliteServedLog
 from penchant.serve.sqlite_store import SqliteStateStore

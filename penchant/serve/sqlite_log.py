@@ -13,8 +13,8 @@ from collections.abc import Sequence
 from concurrent.futures import Future
 from pathlib import Path
 
+from penchant.core.sqlite_file import Kind, SqliteFile
 from penchant.serve.events import Appended, Erased, LiveEvent, Positions
-from penchant.serve.sqlite_file import Kind, SqliteFile
 
 _SCHEMA = """
 CREATE TABLE IF NOT EXISTS events (

@@ -19,8 +19,8 @@ from pathlib import Path
 from typing import Any
 
 from penchant.core.errors import StorageError, UnknownIdError, require
+from penchant.core.sqlite_file import Kind, SqliteFile
 from penchant.serve.served import Served
-from penchant.serve.sqlite_file import Kind, SqliteFile
 
 _SCHEMA = """
 CREATE TABLE IF NOT EXISTS served (request_id TEXT PRIMARY KEY, at REAL NOT NULL, user_id TEXT, answer BLOB NOT NULL) WITHOUT ROWID;

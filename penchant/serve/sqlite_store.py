@@ -8,8 +8,8 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from penchant.core.sqlite_file import Kind, SqliteFile
 from penchant.serve.events import Positions
-from penchant.serve.sqlite_file import Kind, SqliteFile
 from penchant.serve.stores import Stored, Write, key_bytes, key_text
 
 _SCHEMA = """

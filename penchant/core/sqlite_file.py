@@ -16,13 +16,13 @@ from penchant.core.storage import sync_folder, writing
 
 _DAMAGED = (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB)
 _REFUSED = {
-    sqlite3.SQLITE_FULL: ("the disk is full", "free some space and send it again; what was acknowledged is safe"),
-    sqlite3.SQLITE_BUSY: ("another program holds the {what}", "send it again; if this stays, end the other program"),
-    sqlite3.SQLITE_LOCKED: ("another program holds the {what}", "send it again; if this stays, end the other program"),
-    sqlite3.SQLITE_READONLY: ("it may not be written", "give the server a data folder it may write to"),
-    sqlite3.SQLITE_PERM: ("it may not be opened", "give the server a data folder it may write to"),
-    sqlite3.SQLITE_CANTOPEN: ("it cannot be opened", "give the server a data folder it may write to"),
-    sqlite3.SQLITE_IOERR: ("the disk refused it", "check the disk and its free space, then send it again"),
+    sqlite3.SQLITE_FULL: ("the disk is full", "free some space and try again; what was stored is safe"),
+    sqlite3.SQLITE_BUSY: ("another program holds the {what}", "try again; if this stays, end the other program"),
+    sqlite3.SQLITE_LOCKED: ("another program holds the {what}", "try again; if this stays, end the other program"),
+    sqlite3.SQLITE_READONLY: ("it may not be written", "choose a folder that may be written to"),
+    sqlite3.SQLITE_PERM: ("it may not be opened", "choose a folder that may be written to"),
+    sqlite3.SQLITE_CANTOPEN: ("it cannot be opened", "choose a folder that may be written to"),
+    sqlite3.SQLITE_IOERR: ("the disk refused it", "check the disk and its free space, then try again"),
 }
 
 
@@ -140,7 +140,7 @@ class SqliteFile:
         (application,), (version,) = run("PRAGMA application_id").fetchone(), run("PRAGMA user_version").fetchone()
         (tables,) = run("SELECT COUNT(*) FROM sqlite_master").fetchone()
         ours = application == self.kind.application or (application == 0 and tables == 0)
-        require(ours, f"{self.path}", "it is the database of another program", "give the server a data folder of its own", ArtifactError)
+        require(ours, f"{self.path}", "it is the database of another program", "choose another folder", ArtifactError)
         require(
             version <= self.kind.version,
             f"version {version} of {self.path}",
