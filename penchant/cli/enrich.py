@@ -18,7 +18,7 @@ from penchant.core.errors import InputError
 from penchant.core.storage import replace_text
 from penchant.data.sources import load
 from penchant.items.enrich import Enricher, Item
-from penchant.llm.batch import BatchBudget, Row, Summary, run
+from penchant.llm.batch import Row, Summary, run
 from penchant.llm.lines import read
 from penchant.llm.model import Choice, Completion
 
@@ -59,7 +59,7 @@ def enrich(
             for what, question in enricher.questions(item).items():
                 yield f"{item_id}/{what}", question
 
-    done = run(asked(), enricher.model, folder / "answers.jsonl", budget=BatchBudget(), total=len(items) * (1 + len(enricher.labellers)))
+    done = run(asked(), enricher.model, folder / "answers.jsonl", total=len(items) * (1 + len(enricher.labellers)))
     answers = read(folder / "answers.jsonl")
     lines, table = [], Table("item", "short title", "summary", *enricher.labellers, "by")
     for item_id, item in items.items():

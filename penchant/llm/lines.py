@@ -6,6 +6,7 @@ import hashlib
 import json
 import math
 import os
+from abc import ABC, abstractmethod
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, Self
@@ -26,7 +27,7 @@ def failed_path(path: Path) -> Path:
     return path.with_name(f"{path.stem}.failed{path.suffix or '.jsonl'}")
 
 
-class _Lines:
+class _Lines(ABC):
     """A file of JSON lines that grows.
 
     Raises:
@@ -61,9 +62,9 @@ class _Lines:
             self._file.flush()
             os.fsync(self._file.fileno())
 
+    @abstractmethod
     def known(self, values: dict[str, Any]) -> None:
         """Called with each line that is there at the start."""
-        raise NotImplementedError
 
     def _take(self) -> None:
         """Read all lines, then remove the last one if it was cut."""

@@ -80,8 +80,9 @@ def test_a_worker_elsewhere_keeps_portraits_fresh(tiny_release: Release, tmp_pat
                 if one.fresh and one.portrait is not None and one.portrait.events == 2:
                     break
                 time.sleep(0.02)
-            else:
-                raise AssertionError("no portrait")
+            assert one.fresh
+            assert one.portrait is not None
+            assert one.portrait.events == 2
         finally:
             refreshing.close()
 

@@ -195,9 +195,9 @@ def test_a_portrait_is_stored_without_anybody_looking(client: TestClient, store:
     does(client, "gil", "i3")
     for _ in range(200):
         if store.versions(["portrait:gil"]) != [0]:
-            return
+            break
         time.sleep(0.01)
-    raise AssertionError("two seconds, and nothing is stored")
+    assert store.versions(["portrait:gil"]) != [0], "two seconds, and nothing is stored"
 
 
 def test_a_release_without_the_part_has_the_same_portraits(
