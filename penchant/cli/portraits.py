@@ -115,7 +115,7 @@ def _served(release: Path, state: Path, user: str) -> tuple[Release, Portrait, P
         made = fitted(people.release)
         (found,) = StoredPortraits(people.store, made, people.release.id, people.state, starts=False).look([user])
         whole = made().of(person.history)
-        portrait = whole.without([] if found.words is None else found.words.left_out)
+        portrait = whole.without(found.left_out)
         this = digest(whole.plain(people.release.space.catalog.items.ids))
         return people.release, portrait, served_prose(portrait, this, found)
 

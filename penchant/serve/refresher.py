@@ -11,12 +11,14 @@ import logging
 import threading
 import time
 from collections.abc import Callable, Mapping, Sequence
+from typing import TypeVar
 
-from penchant.core.errors import StorageError, UnavailableError
+from penchant.core.errors import ArtifactError, StorageError, UnavailableError
 from penchant.serve.refreshes import Refreshes
 from penchant.serve.stores import Write
 
 _log = logging.getLogger("penchant.serve")
+T = TypeVar("T")
 _PAUSE = 0.2  # seconds between two looks into the queue that others may write to
 _GATHER = 0.1  # seconds that the first who asks waits for others
 _REFUSED_PAUSE = 1.0  # seconds after a refusal of the store
@@ -24,6 +26,17 @@ _REFUSED_PAUSE = 1.0  # seconds after a refusal of the store
 #: What is to be stored for each user of a batch: nothing for who needs nothing. Who is left out keeps the claim, and is not tried again
 #: until it ends.
 Make = Callable[[list[str]], Mapping[str, Mapping[str, Write]]]
+
+
+def readable(users: Sequence[str], read: Callable[[str], T]) -> dict[str, T]:
+    """What can be read of each user. Whose state is spoilt is logged and left out, and holds up nobody else."""
+    found = {}
+    for user in users:
+        try:
+            found[user] = read(user)
+        except ArtifactError as error:
+            _log.warning("nothing is made of a user whose state is spoilt: %s", error)
+    return found
 
 
 class Refresher:
@@ -137,3 +150,29 @@ class Refresher:
         done = self.queue.done(claims, self._make(list(claims)))
         self._timed(time.perf_counter() - started)
         return done
+
+
+class Refreshed:
+    """What has a refresher, and is asked, stepped, run and closed as that is.
+
+    Attributes:
+        refresher: Keeps it fresh.
+    """
+
+    refresher: Refresher
+
+    def ask(self, users: Sequence[str]) -> None:
+        """See ``Refresher.ask``."""
+        self.refresher.ask(users)
+
+    def step(self) -> int:
+        """See ``Refresher.step``."""
+        return self.refresher.step()
+
+    def run(self, stop: threading.Event) -> None:
+        """See ``Refresher.run``."""
+        self.refresher.run(stop)
+
+    def close(self) -> None:
+        """See ``Refresher.close``."""
+        self.refresher.close()

@@ -11,7 +11,6 @@ Letters: B users, V width.
 from __future__ import annotations
 
 import logging
-import threading
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -25,7 +24,7 @@ from penchant.core.errors import ArtifactError, InputError, StorageError
 from penchant.core.settings import Settings
 from penchant.data.histories import Histories
 from penchant.data.stacking import stacked
-from penchant.serve.refresher import Refresher
+from penchant.serve.refresher import Refreshed, Refresher, readable
 from penchant.serve.refreshes import Refreshes
 from penchant.serve.stores import StateStore, Stored, Write, user_key
 from penchant.serve.vector_metrics import VectorMetrics
@@ -64,7 +63,7 @@ def vector_key(user_id: str, model: str) -> str:
     return f"vector:{user_id}:{model}"
 
 
-class UserVectors:
+class UserVectors(Refreshed):
     """Reads stored vectors, and has those made anew that are missing or stale.
 
     Args:
@@ -137,22 +136,6 @@ class UserVectors:
         vectors = map(_vector, found)
         return [None if one is None else Read(one, state <= one.seen) for one, state in zip(vectors, states, strict=True)]
 
-    def ask(self, users: Sequence[str]) -> None:
-        """See ``Refresher.ask``."""
-        self.refresher.ask(users)
-
-    def step(self) -> int:
-        """See ``Refresher.step``."""
-        return self.refresher.step()
-
-    def run(self, stop: threading.Event) -> None:
-        """See ``Refresher.run``."""
-        self.refresher.run(stop)
-
-    def close(self) -> None:
-        """See ``Refresher.close``."""
-        self.refresher.close()
-
     @property
     def queue(self) -> Refreshes:
         """Of who needs a vector."""
@@ -170,9 +153,10 @@ class UserVectors:
     def _make(self, users: list[str]) -> dict[str, dict[str, Write]]:
         before = self.store.versions([vector_key(user, self.model) for user in users])
         seen = self.store.versions([user_key(user) for user in users])  # before the histories: these hold at least as much
-        results: dict[str, dict[str, Write]] = {user: {} for user in users}
-        needed = set(self._stale(users))  # others may have been faster
-        rows = {place: self.history(user) for place, user in enumerate(users) if user in needed}
+        needed = self._stale(users)  # others may have been faster
+        histories = readable(needed, self.history)
+        results: dict[str, dict[str, Write]] = {user: {} for user in users if user in histories or user not in needed}
+        rows = {place: histories[user] for place, user in enumerate(users) if user in histories}
         for timed in (True, False):  # rows with times lose them beside rows without
             places = [place for place, row in rows.items() if row.timed is timed and row.num_events]
             vectors = self.encoder.users(stacked([rows[place] for place in places])) if places else ()

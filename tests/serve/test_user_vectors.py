@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from penchant.core.errors import StorageError
+from penchant.core.errors import ArtifactError, StorageError, require
 from penchant.data.histories import Histories
 from penchant.serve.events import LiveEvent
 from penchant.serve.sqlite_log import SqliteEventLog
@@ -203,6 +203,24 @@ def test_a_vector_that_is_no_number_is_not_stored_and_not_tried_at_once(shop: Sh
     assert shop.count("_refreshes", outcome="failed") == 1
     assert broken.step() == 0
     assert shop.count("_refreshes", outcome="failed") == 1
+
+
+def test_one_whose_state_is_spoilt_keeps_nobody_from_a_vector(shop: Shop) -> None:
+    shop.happens(("ann", 1), ("ben", 2), ("cat", 3))
+
+    def history(user: str) -> Histories:
+        require(user != "ben", "3 bytes", "a state is damaged", "forget the user", ArtifactError)
+        return shop.history(user)
+
+    vectors = UserVectors(shop.store, shop.model, "m", history, starts=False)
+    vectors.ask(["ann", "ben", "cat"])
+    while vectors.step():
+        pass
+    ann, ben, cat = vectors.look(["ann", "ben", "cat"])
+    assert ann is not None
+    assert ben is None
+    assert cat is not None
+    assert cat.vector.values.tolist() == [3.0, 1.0]
 
 
 def test_a_spoilt_vector_is_a_miss_and_is_made_anew(shop: Shop) -> None:

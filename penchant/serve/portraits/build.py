@@ -2,17 +2,15 @@
 
 from __future__ import annotations
 
-import logging
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
-from penchant.core.errors import ArtifactError
 from penchant.core.progress import progress
 from penchant.serve.portraits.kept import StoredPortraits
+from penchant.serve.refresher import readable
 from penchant.users.portrait import Portrait
 
-_log = logging.getLogger("penchant.serve")
 Write = Callable[[Sequence[Portrait]], Sequence[str | None]]
 _BATCH = 512  # users looked at together
 _TOLD = 32  # that are written about together: an interruption loses no more
@@ -68,16 +66,15 @@ def build(portraits: StoredPortraits, users: Sequence[str], *, write: Write | No
 
 def _written(portraits: StoredPortraits, users: Sequence[str], write: Write, author: str) -> int:
     """About how many of these users something was written."""
-    asked = []
-    for user, found in zip(users, portraits.look(users), strict=True):
-        stored = found.portrait
-        if stored is not None and found.fresh and stored.best.author != author:
-            left_out = [] if found.words is None else found.words.left_out
-            try:
-                history = portraits.state.unkept(user).history
-            except ArtifactError as error:
-                _log.warning("nothing is written about a user whose state is spoilt: %s", error)
-                continue
-            asked.append((user, stored.prose.of, portraits.made().of(history).without(left_out)))  # it writes of what may be told
-    texts = write([portrait for _, _, portrait in asked]) if asked else []
-    return sum(text is not None and portraits.write(user, text, author, of) for (user, of, _), text in zip(asked, texts, strict=True))
+    known = dict(zip(users, portraits.look(users), strict=True))
+    open_ = {
+        user: found.portrait.prose.of
+        for user, found in known.items()
+        if found.portrait and found.fresh and found.portrait.best.author != author
+    }
+    asked = {
+        user: portraits.made().of(person.history).without(known[user].left_out)  # it writes of what may be told
+        for user, person in readable(list(open_), portraits.state.unkept).items()
+    }
+    texts = write(list(asked.values())) if asked else []
+    return sum(text is not None and portraits.write(user, text, author, open_[user]) for user, text in zip(asked, texts, strict=True))

@@ -6,7 +6,6 @@ One key a user, whatever the release: so what changed is told over releases, too
 from __future__ import annotations
 
 import logging
-import threading
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -15,9 +14,9 @@ from typing import TypeVar
 from penchant.core.errors import ArtifactError, StorageError
 from penchant.serve.portraits.metrics import PortraitMetrics
 from penchant.serve.portraits.words import Kept, Proposal, Words, proposed, review_key, words_key
-from penchant.serve.refresher import Refresher
+from penchant.serve.refresher import Refreshed, Refresher, readable
 from penchant.serve.refreshes import Refreshes, places_of
-from penchant.serve.state import LiveState
+from penchant.serve.state import LiveState, Person
 from penchant.serve.stores import StateStore, Stored, Write, user_key
 from penchant.users.portrait import Portraits
 from penchant.users.stored_portrait import Prose, StoredPortrait
@@ -55,8 +54,13 @@ class Found:
     waiting: Proposal | None
     place: int
 
+    @property
+    def left_out(self) -> list[list[str]]:
+        """Interests that are not served."""
+        return [] if self.words is None else self.words.left_out
 
-class StoredPortraits:
+
+class StoredPortraits(Refreshed):
     """Reads stored portraits, and has those made anew that are missing or stale.
 
     Args:
@@ -113,22 +117,6 @@ class StoredPortraits:
         """(item id, user id) of what was just done: these users' portraits are made anew, soon."""
         self.ask(list(dict.fromkeys(user for _, user in pairs)))
 
-    def ask(self, users: Sequence[str]) -> None:
-        """See ``Refresher.ask``."""
-        self.refresher.ask(users)
-
-    def step(self) -> int:
-        """See ``Refresher.step``."""
-        return self.refresher.step()
-
-    def run(self, stop: threading.Event) -> None:
-        """See ``Refresher.run``."""
-        self.refresher.run(stop)
-
-    def close(self) -> None:
-        """See ``Refresher.close``."""
-        self.refresher.close()
-
     def write(self, user_id: str, text: str, author: str, of: str) -> bool:
         """Keep what a language model wrote of a stored portrait, and put it before people; False where the portrait is another by now.
 
@@ -167,30 +155,21 @@ class StoredPortraits:
 
     def _stale(self, users: Sequence[str]) -> list[str]:
         """Those who need a portrait, or to lose one. Who did nothing leaves nothing behind, not even a place in the queue."""
-        found = zip(users, self.look(users), strict=True)
-        return [user for user, one in found if not one.fresh and (one.version or one.place or self._did(user))]
-
-    def _did(self, user: str) -> bool:
-        """Whether anything is known of a user that can be read."""
-        try:
-            return self.state.unkept(user).history.num_events > 0
-        except ArtifactError as error:
-            _log.warning("no portrait is made of a user whose state is spoilt: %s", error)
-            return False
+        found = {user: one for user, one in zip(users, self.look(users), strict=True) if not one.fresh}
+        people = readable([user for user, one in found.items() if not (one.version or one.place)], self.state.unkept)
+        did = {user for user, person in people.items() if person.history.num_events}
+        return [user for user, one in found.items() if one.version or one.place or user in did]
 
     def _make(self, users: list[str]) -> dict[str, dict[str, Write]]:
         seen = self.store.versions([user_key(user) for user in users])  # before the histories: these hold at least as much
-        results: dict[str, dict[str, Write]] = {}
-        for user, version, found in zip(users, seen, self.look(users), strict=True):
-            try:
-                results[user] = {} if found.fresh else self._writes(user, version, found)  # others may have been faster
-            except ArtifactError as error:  # the claim stays until it ends, so that nobody tries again at once
-                _log.warning("no portrait is made of a user whose state is spoilt: %s", error)
+        known = dict(zip(users, zip(seen, self.look(users), strict=True), strict=True))
+        results: dict[str, dict[str, Write]] = {user: {} for user, (_, found) in known.items() if found.fresh}  # others were faster
+        for user, person in readable([user for user in users if user not in results], self.state.unkept).items():
+            results[user] = self._writes(user, person, *known[user])
         self.metrics.made.inc(sum(map(bool, results.values())))
         return results
 
-    def _writes(self, user: str, seen: int, found: Found) -> dict[str, Write]:
-        person = self.state.unkept(user)
+    def _writes(self, user: str, person: Person, seen: int, found: Found) -> dict[str, Write]:
         if not person.personalised or (not person.history.num_events and found.portrait is None):
             kept = {portrait_key(user): found.version, review_key(user): found.place}  # who opted out has none
             return {key: Write(None, version) for key, version in kept.items() if version}

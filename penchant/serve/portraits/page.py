@@ -32,7 +32,7 @@ from penchant.users.categories import CategoryTree
 from penchant.users.decay import DAY
 from penchant.users.interest_tree import Branch, tree_of
 from penchant.users.portrait import Interest as Told
-from penchant.users.portrait import Portrait, Portraits
+from penchant.users.portrait import Portrait
 from penchant.users.portrait_changes import Change
 from penchant.users.stored_portrait import EVENTS, digest
 
@@ -51,10 +51,11 @@ def portrait(service: Service, user_id: str) -> PortraitOut:
         missing.append("live events")
     made = service.portraits_by()
     found = _kept(service, person, missing)
-    left_out = [] if found is None or found.words is None else found.words.left_out
+    left_out = [] if found is None else found.left_out
     whole = made.of(person.history)
     now = whole.without(left_out)
-    offline, near_line = _offline(made, person, left_out), _near_line(service, user_id, missing, names_below(made.tree, left_out))
+    released = made.of(person.history.where(~person.past.live)).without(left_out) if person.past.live.any() else now
+    offline, near_line = _offline(released), _near_line(service, user_id, missing, names_below(made.tree, left_out))
     read = _vector(service, user_id, missing)
     weights = {"offline": float(offline.events > 0), "vector": 0.0}
     if service.by_vector is not None:
@@ -186,9 +187,8 @@ def _below(path: Sequence[str], left_out: Sequence[Sequence[str]]) -> bool:
     return any(list(path[: len(one)]) == list(one) for one in left_out)
 
 
-def _offline(made: Portraits, person: Person, left_out: Sequence[Sequence[str]]) -> KnownLayer:
+def _offline(released: Portrait) -> KnownLayer:
     """The portrait of what the release knows of the user, without what came since."""
-    released = made.of(person.history.where(~person.past.live)).without(left_out)
     interests = [Interest(name=one.path[-1], share=one.weight) for one in released.long[:_NAMED]]
     return KnownLayer(events=released.events, newest=released.newest, interests=interests)
 

@@ -82,8 +82,7 @@ def decide(user_id: Annotated[Id, Path()], asked: DecideIn, service: Held, key: 
 def _out(service: Service, user_id: str, found: Found, waiting: Proposal) -> ReviewOut:
     whole = service.portraits_by().of(service.state.person(user_id).history)
     values = whole.plain(service.release.space.catalog.items.ids)
-    left_out = [] if found.words is None else found.words.left_out
-    served = served_prose(whole.without(left_out), digest(values), found)
+    served = served_prose(whole.without(found.left_out), digest(values), found)
     since = [] if found.words is None else changed({"long": from_rows(found.words.interests)}, values, waiting.asked)[0]
     return ReviewOut(
         **_told(user_id, waiting),
