@@ -24,24 +24,19 @@ from penchant.serve.service import ServeSettings  # noqa: E402
 from tests.serve.test_console import (  # noqa: E402, F401
     AUDIT,
     BROKEN,
-    CHROMIUM,
     DESKTOP,
     PHONE,
     Open,
     browser,
     cards,
     open_page,
+    pytestmark,
     shoot,
     shown_ids,
     wait_for_another_list,
 )
 from tests.servers import kafka_broker, redis_server, served  # noqa: E402
 
-pytestmark = [
-    pytest.mark.browser,
-    pytest.mark.slow,
-    pytest.mark.skipif(not CHROMIUM.exists(), reason=f"{CHROMIUM} is not installed"),
-]
 Shoot = Callable[[Page, str], None]
 Server = Callable[..., str]
 

@@ -19,22 +19,17 @@ from penchant.serve.backends import opened  # noqa: E402
 from tests.serve.test_console import (  # noqa: E402, F401
     AUDIT,
     BROKEN,
-    CHROMIUM,
     DESKTOP,
     HOSTILE,
     PHONE,
     Open,
     browser,
     open_page,
+    pytestmark,
     shoot,
 )
 from tests.servers import served  # noqa: E402
 
-pytestmark = [
-    pytest.mark.browser,
-    pytest.mark.slow,
-    pytest.mark.skipif(not CHROMIUM.exists(), reason=f"{CHROMIUM} is not installed"),
-]
 Shoot = Callable[[Page, str], None]
 
 

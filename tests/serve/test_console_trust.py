@@ -19,14 +19,8 @@ from penchant.serve.app import create_app  # noqa: E402
 from penchant.serve.keys import SCOPES, KeyFile  # noqa: E402
 from penchant.serve.service import ServeSettings  # noqa: E402
 from penchant.serve.sqlite_log import SqliteEventLog  # noqa: E402
-from tests.serve.test_console import AUDIT, CHROMIUM, Open, browser, cards, open_page, shown_ids, wait_for_another_list  # noqa: E402, F401
+from tests.serve.test_console import AUDIT, Open, browser, cards, open_page, pytestmark, shown_ids, wait_for_another_list  # noqa: E402, F401
 from tests.servers import served  # noqa: E402
-
-pytestmark = [
-    pytest.mark.browser,
-    pytest.mark.slow,
-    pytest.mark.skipif(not CHROMIUM.exists(), reason=f"{CHROMIUM} is not installed"),
-]
 
 
 @pytest.fixture
