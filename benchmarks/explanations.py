@@ -52,17 +52,16 @@ def cases(release: Release, users: int) -> tuple[Explanations, list[tuple[int, H
     for user in track(np.random.default_rng(0).choice(len(release.histories), users, replace=False).tolist(), "lists", unit="users"):
         history = release.histories.take(np.array([user]))
         portrait = portraits.of(history)
-        found += [
-            (user, history, made.case(history, portrait, one.item, one.reason), one.reason.because, one.item)
-            for one in recommender.recommend(history=history, k=LIST).suggestions
-        ]
+        listed = recommender.recommend(history=history, k=LIST).suggestions
+        made_of = made.cases(history, portrait, [(one.item, one.reason) for one in listed])
+        found += [(user, history, case, one.reason.because, one.item) for one, case in zip(listed, made_of, strict=True)]
     return made, found
 
 
 def edited(sentence: str, case: Case, made: Explanations, dice: random.Random) -> str | None:
     """The sentence with one thing in it that is not so; None where nothing can be edited."""
     evidence = case.evidence
-    genres = sorted({name for names in made._categories for name in names})
+    genres = sorted({name for names in made.categories for name in names})
     edits = []
     for name in evidence.attributes:
         if name in sentence:
@@ -73,7 +72,7 @@ def edited(sentence: str, case: Case, made: Explanations, dice: random.Random) -
     for name, verb in case.because:
         if name in sentence:
             edits.append(
-                sentence.replace(name, dice.choice([one for one in made._titles if one not in evidence.had and one != evidence.item]))
+                sentence.replace(name, dice.choice([one for one in made.titles if one not in evidence.had and one != evidence.item]))
             )
             edits.append(sentence.replace("you ", "you never "))
             edits.append(sentence.replace(verb, dice.choice([one for one in VERBS.values() if one != verb and one not in verb])))

@@ -42,7 +42,7 @@ def explain(
     portrait = fitted(loaded)().of(history)
     explanations = Explanations(loaded.space.catalog)
     found = loaded.recommender().recommend(history=history, k=k).suggestions
-    cases = [explanations.case(history, portrait, one.item, one.reason) for one in found]
+    cases = explanations.cases(history, portrait, [(one.item, one.reason) for one in found])
     if model == TEMPLATE:
         told = [explanations.template(case) for case in cases]
     else:

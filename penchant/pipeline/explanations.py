@@ -63,38 +63,45 @@ class Case:
 class Explanations:
     """Makes explanations for one catalogue.
 
+    Attributes:
+        titles, categories: Of its items, in code order.
+
     Args:
         catalog: Of the items.
     """
 
     def __init__(self, catalog: Catalog) -> None:
         self.catalog = catalog
-        self._titles = catalog.titles()
-        self._categories = [tuple(dict.fromkeys(found or ())) for found in catalog.readable_categories().to_list()]
+        self.titles = catalog.titles()
+        self.categories = [tuple(dict.fromkeys(found or ())) for found in catalog.readable_categories().to_list()]
         self._prompt = Prompt.load(_PROMPT)
 
     @cached_property
     def checker(self) -> Checker:
         """Looks up names of this catalogue."""
-        return Checker(Names(self._titles, {name for names in self._categories for name in names}), VERBS.values())
+        return Checker(Names(self.titles, {name for names in self.categories for name in names}), VERBS.values())
 
-    def case(self, history: Histories, portrait: Portrait, item: int, reason: Reason) -> Case:
-        """The facts of one item for one user.
+    def cases(self, history: Histories, portrait: Portrait, items: Sequence[tuple[int, Reason]]) -> list[Case]:
+        """The facts of a user's list.
 
         Args:
             history: One row.
             portrait: Of the same user.
-            item: Code.
-            reason: What drove it.
+            items: Codes, each with what drove it.
         """
         had: dict[str, frozenset[str]] = {}
         for code, action in zip(history.items.tolist(), history.actions.tolist(), strict=True):
-            title = self._titles[code - 1]
+            title = self.titles[code - 1]
             had[title] = had.get(title, frozenset()) | {VERBS.get(ACTIONS[action], CHOSE)}
         interests = tuple(dict.fromkeys(one.path[-1] for one in (*portrait.long, *portrait.short) if one.weight >= _OFTEN))
-        text = self.catalog.table["description"][item - 1] or ""
-        evidence = Evidence(self._titles[item - 1], self._categories[item - 1], had, interests, text)
-        return Case(evidence, tuple((self._titles[code - 1], verb_of(history, code)) for code in reason.because))
+        texts = self.catalog.table["description"]
+        return [
+            Case(
+                Evidence(self.titles[item - 1], self.categories[item - 1], had, interests, texts[item - 1] or ""),
+                tuple((self.titles[code - 1], verb_of(history, code)) for code in reason.because),
+            )
+            for item, reason in items
+        ]
 
     def template(self, case: Case) -> Explanation:
         """A sentence or two without a model."""

@@ -34,7 +34,7 @@ def case(shop: Explanations, *causes: int) -> Case:
     actions = [[ACTION_CODE["purchase"], ACTION_CODE["play"], ACTION_CODE["purchase"]]]
     history = Histories.of([[1, 2, 4]], actions=actions)
     portrait = Portraits.fit(history, CategoryTree.of(shop.catalog)).of(history)
-    return shop.case(history, portrait, ITEM, Reason("", "event" if causes else "history", causes))
+    return shop.cases(history, portrait, [(ITEM, Reason("", "event" if causes else "history", causes))])[0]
 
 
 def test_the_template_says_of_each_event_what_was_done(shop: Explanations) -> None:
