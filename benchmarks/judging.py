@@ -53,7 +53,11 @@ def main() -> None:
     count = parser.parse_args().labels
     titles, tastes, parts = pairs()
     vectors = np.concatenate([np.zeros((1, 384), np.float32), MiniLM.fetch().encode(load("ml-100k").dataset.catalog.texts())])
-    known, dice = PairFeatures(vectors, tastes), np.random.default_rng(0)
+    counts = [
+        np.bincount(np.concatenate(had).astype(np.int64), minlength=len(vectors))
+        for had in zip(*((one.liked, one.disliked) for one in tastes), strict=True)
+    ]
+    known, dice = PairFeatures(vectors, *counts), np.random.default_rng(0)
     judged = [parts["judged"][place] for place in dice.choice(len(parts["judged"]), count, replace=False)]
     test = parts["test"]
     features, seen = (known.of([(taste, item) for _, taste, item, _ in part]) for part in (test, judged))

@@ -52,8 +52,9 @@ def judge(
     Example: `penchant judge --users 50 --model smollm2`
     """
     loaded = load_release(release_at(release))
-    tastes = [taste(loaded, row) for row in range(len(loaded.histories))]
-    drawn = np.random.default_rng(seed).choice(len(tastes), min(users, len(tastes)), replace=False).tolist()
+    people = len(loaded.histories)
+    drawn = np.random.default_rng(seed).choice(people, min(users, people), replace=False).tolist()
+    tastes = {row: taste(loaded, row) for row in drawn}
     recommender = loaded.recommender()
     pairs = {
         json.dumps([loaded.users.ids[row], one.item_id]): (tastes[row], one.item)
@@ -73,7 +74,9 @@ def judge(
     for name, chance in sorted(judged.items(), key=lambda one: -one[1])[:_SHOWN]:
         table.add_row(escape(json.loads(name)[0]), escape(titles[pairs[name][1] - 1]), f"{chance:.0%}")
     console.print(table)
-    features = PairFeatures(loaded.space.vectors[TEXT], tastes).of([pairs[name] for name in judged])
+    items, against = loaded.histories.items, np.isin(loaded.histories.actions, _AGAINST)
+    likes, dislikes = (np.bincount(items[which], minlength=len(loaded.space) + 1) for which in (~against, against))
+    features = PairFeatures(loaded.space.vectors[TEXT], likes, dislikes).of([pairs[name] for name in judged])
     labels = np.array(list(judged.values()))
     held = np.random.default_rng(seed).random(len(labels)) < _HELD
     light = MatchFilter.fit(features[~held], labels[~held])

@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from typing import Any, Self
 
 import numpy as np
+from scipy import sparse
 from sklearn.decomposition import PCA
 from sklearn.linear_model import LogisticRegression
 
@@ -83,31 +84,37 @@ class PairFeatures:
 
     Args:
         vectors: float32[N + 1, D] of items; row 0 is zeros.
-        tastes: Of all users: how often an item is liked and disliked is counted in them.
+        likes, dislikes: int64[N + 1], how often each item was liked and disliked, by all users.
     """
 
-    def __init__(self, vectors: np.ndarray, tastes: Sequence[Taste]) -> None:
+    def __init__(self, vectors: np.ndarray, likes: np.ndarray, dislikes: np.ndarray) -> None:
         self.vectors = vectors / np.maximum(np.linalg.norm(vectors, axis=1, keepdims=True), 1e-9)
-        count = min(_COMPONENTS, *self.vectors.shape)
-        self._parts = PCA(count, random_state=0).fit_transform(self.vectors)
-        self._likes, self._dislikes = (np.zeros(len(vectors)) for _ in range(2))
-        for one in tastes:
-            np.add.at(self._likes, list(one.liked), 1)
-            np.add.at(self._dislikes, list(one.disliked), 1)
+        self.likes, self.dislikes = likes, dislikes
+        self._parts = PCA(min(_COMPONENTS, *self.vectors.shape), random_state=0).fit_transform(self.vectors)
 
     def of(self, pairs: Sequence[tuple[Taste, int]]) -> np.ndarray:
         """float32[n, F]: likeness to what was liked and disliked, how the item and the user otherwise fare, and what the item is."""
-        rows = [self._pair(taste, item) for taste, item in pairs]
-        return np.asarray(rows, np.float32).reshape(len(rows), 5 + self._parts.shape[1])
+        if not len(pairs):
+            return np.zeros((0, 5 + self._parts.shape[1]), np.float32)
+        rows, items = np.arange(len(pairs)), np.array([item for _, item in pairs], np.int64)
+        liked, disliked = (self._counts(codes) for codes in ([one.liked for one, _ in pairs], [one.disliked for one, _ in pairs]))
+        mean = [(had @ self.vectors) / np.maximum(had.sum(axis=1), 1) for had in (liked, disliked)]
+        near = [(np.asarray(one) * self.vectors[items]).sum(axis=1) for one in mean]
+        # An item's own dislikes, but for the user's, and a user's, each as if it had five more events of the usual kind.
+        mine = [np.asarray(had[rows, items]).ravel() > 0 for had in (liked, disliked)]
+        usual = self.dislikes.sum() / max(self.dislikes.sum() + self.likes.sum(), 1)
+        others, against = self.likes[items] - mine[0], self.dislikes[items] - mine[1]
+        users, user_against = (np.asarray(had.sum(axis=1)).ravel() for had in (liked, disliked))
+        of_item = (against + 5 * usual) / (against + others + 5)
+        of_user = (user_against + 5 * usual) / (user_against + users + 5)
+        return np.column_stack([*near, of_item, of_user, np.log1p(self.likes[items]), self._parts[items]]).astype(np.float32)
 
-    def _pair(self, taste: Taste, item: int) -> np.ndarray:
-        near = [self.vectors[list(codes)].mean(axis=0) @ self.vectors[item] if codes else 0.0 for codes in (taste.liked, taste.disliked)]
-        # An item's own dislikes and a user's, each as if it had five more events of the usual kind.
-        usual = self._dislikes.sum() / max(self._dislikes.sum() + self._likes.sum(), 1.0)
-        mine = item in taste.disliked, item in taste.liked
-        of_item = (self._dislikes[item] - mine[0] + 5 * usual) / (self._dislikes[item] + self._likes[item] - sum(mine) + 5)
-        of_user = (len(taste.disliked) + 5 * usual) / (len(taste.disliked) + len(taste.liked) + 5)
-        return np.concatenate([near, [of_item, of_user, np.log1p(self._likes[item])], self._parts[item]])
+    def _counts(self, lists: Sequence[Sequence[int]]) -> sparse.csr_matrix:
+        """float32[n, N + 1], how often each item is in each list."""
+        lengths = np.fromiter(map(len, lists), np.int64, len(lists))
+        codes = np.fromiter((code for one in lists for code in one), np.int64, int(lengths.sum()))
+        values, starts = np.ones(len(codes), np.float32), np.concatenate([[0], np.cumsum(lengths)])
+        return sparse.csr_matrix((values, codes, starts), shape=(len(lists), len(self.vectors)))
 
 
 @dataclass(frozen=True)
