@@ -84,7 +84,8 @@ class PairFeatures:
 
     Args:
         vectors: float32[N + 1, D] of items; row 0 is zeros.
-        likes, dislikes: int64[N + 1], how often each item was liked and disliked, by all users.
+        likes: int64[N + 1], how often each item was liked, by all users.
+        dislikes: int64[N + 1], how often it was disliked.
     """
 
     def __init__(self, vectors: np.ndarray, likes: np.ndarray, dislikes: np.ndarray) -> None:
