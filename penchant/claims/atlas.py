@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from penchant.claims import atlas_figures as figures
-from penchant.claims.claim import Claim
+from penchant.claims.claim import LISTS, Claim
 from penchant.claims.discover import Recipe, claims, recipes
 from penchant.claims.records import stale
 from penchant.claims.verdicts import Outcome
@@ -26,6 +26,7 @@ FAMILIES = {
     "retrieval": "Two towers and indexes",
     "training": "Ways to train",
     "generative": "Generative models",
+    "language": "Language models and portraits",
     "serving": "Serving",
 }
 
@@ -71,7 +72,7 @@ def index(records: Mapping[str, dict[str, Any]]) -> str:
         "# Atlas of systems",
         "",
         "What published systems say of themselves, run here under one protocol: the same split, the same budget for every arm, "
-        "the whole catalogue ranked. A claim that does not hold is shown as such.",
+        "the whole catalogue ranked where lists are judged. A claim that does not hold is shown as such.",
         "",
         f"**{len(known)} claims of {len(recipes())} recipes:** {SIGNS['held']} {counts[Outcome.HELD]} held, "
         f"{SIGNS['not held']} {counts[Outcome.NOT_HELD]} did not, {SIGNS['undecided']} {counts[Outcome.UNDECIDED]} undecided, "
@@ -171,7 +172,7 @@ def _protocol(record: dict[str, Any]) -> list[str]:
     tuned = f"settings chosen on validation by {trials} trials an arm" if trials else "the recipes' own settings"
     return [
         *(f"{arm['name']}: `{arm['recipe']}` {_settings(arm['settings'])}" for arm in record["arms"]),
-        f"{label(record['metric'])} on {record['dataset']}, users: {record['slice']} ({record['users']:,}), seen items {record['seen']}.",
+        _measured(record),
         record["split_says"],
         f"Budget: {record['budget']}; seeds {', '.join(map(str, record['seeds']))}; {tuned}.",
         f"Judged at {correction['alpha']:g} / {correction['comparisons']} comparisons ({correction['method']}), "
@@ -179,6 +180,13 @@ def _protocol(record: dict[str, Any]) -> list[str]:
         f"{machine['cpu']}, {machine['cores']} cores, load {machine['load'][0]:g}; commit `{record['commit']}`, {record['created']}.",
         f"Again: `{record['command']}`",
     ]
+
+
+def _measured(record: dict[str, Any]) -> str:
+    about = f"{label(record['metric'])} on {record['dataset']}"
+    if (rows := record.get("rows", LISTS)) != LISTS:
+        return f"{about}, {record['users']:,} {rows}."
+    return f"{about}, users: {record['slice']} ({record['users']:,}), seen items {record['seen']}."
 
 
 def verdict(record: dict[str, Any], claim: Claim) -> str:

@@ -7,6 +7,7 @@ from typing import Any
 import matplotlib
 import numpy as np
 
+from penchant.claims.claim import LISTS
 from penchant.evaluate.drawing import COLOURS, MARKS, STYLE, blank, legend, svg
 from penchant.evaluate.metrics import label
 from penchant.evaluate.results import Figure
@@ -32,7 +33,7 @@ def arms(record: dict[str, Any]) -> Figure:
         axes.set_yticks(range(len(rows)), [f"{arm['name']}\n({arm['role']})" for arm in rows])
         axes.set_ylim(len(rows) - 0.5, -0.5)
         axes.grid(visible=False, axis="y")
-        axes.set_xlabel(f"{label(metric)}, 95% interval over users and seeds; strokes: seeds")
+        axes.set_xlabel(f"{label(metric)}, 95% interval over {record.get('rows', LISTS)} and seeds; strokes: seeds")
         content = svg(canvas)
     read = "; ".join(f"{arm['name']} {arm['metrics'][metric]:.4f}" for arm in rows)
     return Figure(f"{record['claim']}.svg", f"{label(metric)} of each arm on {record['dataset']}.", f"Dot plot. {read}.", content)

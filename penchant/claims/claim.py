@@ -29,6 +29,8 @@ from penchant.evaluate.protocol import KS, Seen
 
 #: What a budget decides, and an arm therefore may not.
 AMOUNTS = ("epochs", "steps", "seconds", "patience", "trials", "seed")
+#: What claims about ranked lists have a value of each.
+LISTS = "users"
 #: Parts of the evaluated users that a claim may speak of; see ``penchant.evaluate.slices``.
 SLICES = ("all", *TIERS, "short", "middle", "long")
 #: How a data set is cut.
@@ -119,7 +121,8 @@ class Claim:
         rivals: What it is said to beat.
         controls: Arms that lack what the claim says matters (shuffled times, random neighbours); beaten for the same reason.
         dataset: Name that ``penchant.data.sources.load`` takes.
-        metric: For example ``"ndcg@10"``; higher is better, or lower where ``lower`` is true.
+        metric: For example ``"ndcg@10"``; higher is better, or lower where ``lower`` is true. What recipes that make no lists are
+            measured by has names of their own, see ``penchant.claims.discover.Recipe.measure``.
         lower: Whether less is better.
         margin: Share of the other arm's value by which the subject has to be ahead; negative: may be behind.
         slice: Users that are looked at.
@@ -129,6 +132,7 @@ class Claim:
         seeds: Of training; each arm is trained once a seed.
         shown: Further metrics for the record.
         note: What a reader must know, for example which data stand in for the paper's.
+        rows: What the metric is a mean of: users, whose lists are judged, or what the recipes' ``measure`` has a value of each.
     """
 
     name: str
@@ -147,6 +151,7 @@ class Claim:
     seeds: Sequence[int] = (0, 1, 2)
     shown: Sequence[str] = ("recall@10", "ndcg@10", "recall@20", "ndcg@20")
     note: str = ""
+    rows: str = LISTS
 
     def __post_init__(self) -> None:
         def check(right: bool, value: str, rule: str, remedy: str) -> None:
@@ -156,8 +161,11 @@ class Claim:
         check(len(self.rivals) > 0, "rivals=[]", "a claim compares: it needs at least one rival", "name an arm to beat")
         names = [arm.name for arm in self.arms]
         check(len(set(names)) == len(names), f"arms {names}", "arms have different names", "rename one")
-        for metric in (self.metric, *self.shown):
-            check(known_metric(metric), f"metric={metric!r}", f"it is not measured: {known_metrics()}", "use one of those")
+        if self.rows == LISTS:
+            for metric in (self.metric, *self.shown):
+                check(known_metric(metric), f"metric={metric!r}", f"it is not measured: {known_metrics()}", "use one of those")
+        else:
+            check(self.slice == "all", f"slice={self.slice!r}", "slices are of users", "leave it out, or measure what is meant")
         check(self.slice in SLICES, f"slice={self.slice!r}", f"slices are {', '.join(SLICES)}", "use one of those")
         check(self.split in SPLITS, f"split={self.split!r}", f"splits are {', '.join(SPLITS)}", "use one of those")
         check(len(self.seeds) > 0, "seeds=()", "an arm is trained at least once", "pass for example seeds=(0, 1, 2)")

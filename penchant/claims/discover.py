@@ -19,8 +19,10 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any
 
-from penchant.claims.claim import Claim, Paper
-from penchant.contracts import Retriever
+import numpy as np
+
+from penchant.claims.claim import LISTS, Claim, Paper
+from penchant.claims.world import World
 from penchant.core.errors import InputError, require
 
 PACKAGE = "penchant.recipes"
@@ -42,9 +44,11 @@ class Recipe:
         tiny: Arguments with which it trains in CPU seconds.
         space: Optuna distributions of the arguments that tuning may choose.
         claims: What it says of itself.
-        build: The function.
+        build: The function; what it gives ranks the catalogue, or is what ``measure`` measures.
         departs: Why a contract test does not apply, by the test's name.
         extends: Recipe that it adds something to, whose tuned settings are its own until it is tuned itself.
+        measure: Of a recipe that makes no lists: what its model is worth on a world's test part, as float[R] by the name of a metric,
+            a value for each of R things which do not depend on each other, in one order for every arm; None judges lists.
     """
 
     name: str
@@ -54,9 +58,10 @@ class Recipe:
     tiny: Mapping[str, Any]
     space: Mapping[str, Any]
     claims: Sequence[Claim]
-    build: Callable[..., Retriever]
+    build: Callable[..., Any]
     departs: Mapping[str, str]
     extends: str | None = None
+    measure: Callable[[Any, World], Mapping[str, np.ndarray]] | None = None
 
     def check_settings(self, settings: Mapping[str, Any]) -> None:
         """Refuse arguments that ``build`` does not take.
@@ -116,6 +121,7 @@ def read(module: ModuleType) -> Recipe:
         build=module.build,
         departs=getattr(module, "DEPARTS", {}),
         extends=getattr(module, "EXTENDS", None),
+        measure=getattr(module, "measure", None),
     )
 
 
@@ -144,6 +150,12 @@ def claims() -> dict[str, tuple[Recipe, Claim]]:
             require(claim.name not in found, f"claim {claim.name!r}", "two claims have this name", "rename one")
             for arm in claim.arms:
                 recipe(arm.recipe).check_settings(arm.settings)
+                require(
+                    (recipe(arm.recipe).measure is None) == (claim.rows == LISTS),
+                    f"claim {claim.name!r} of {claim.rows}, arm {arm.name!r}",
+                    "lists are judged for users, and a recipe with measure says what else it has values of",
+                    "set rows to that, or compare recipes that make lists",
+                )
             found[claim.name] = (owner, claim)
     return found
 

@@ -13,7 +13,7 @@ import json
 import shutil
 import time
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -28,7 +28,7 @@ from penchant.claims.sharing import SharingLab
 from penchant.claims.world import World
 from penchant.core.artifacts import read_artifact, write_artifact
 from penchant.core.assets import cache_folder
-from penchant.core.errors import ArtifactError
+from penchant.core.errors import ArtifactError, require
 from penchant.core.machine import peak_memory_mb, reset_peak_memory
 from penchant.core.progress import stage
 from penchant.core.seeds import seed_everything
@@ -36,6 +36,7 @@ from penchant.evaluate.metrics import per_row
 from penchant.evaluate.protocol import KS, Seen, capped, evaluate
 
 KIND = "claim-arm"
+_VALUE = "value: "  # before the names of what a recipe measured itself
 
 
 @dataclass(frozen=True)
@@ -79,6 +80,7 @@ class Measured:
         peak_mb: The most memory the process held meanwhile.
         rank_seconds: Of ranking the catalogue for all test users.
         curves: A list a trained part: an entry a validation, with epoch, seconds, loss and metric.
+        values: float[R] by metric, of a recipe that makes no lists.
     """
 
     lists: np.ndarray
@@ -89,9 +91,12 @@ class Measured:
     peak_mb: float
     rank_seconds: float
     curves: dict[str, list[dict[str, float]]]
+    values: dict[str, np.ndarray] = field(default_factory=dict)
 
     def metrics(self, world: World) -> dict[str, np.ndarray]:
-        """float32[R] by name, see ``penchant.evaluate.metrics``."""
+        """float[R] by name, see ``penchant.evaluate.metrics``, or as the recipe measures."""
+        if self.values:
+            return self.values
         cuts, _ = capped(KS, world.split.num_items)
         return per_row(self.lists, world.split.test.items, cuts)
 
@@ -121,17 +126,32 @@ def _run(task: Task, work: Path) -> Measured:
     with stage(f"{task.recipe.name} on {lab.name}, seed {task.seed}"):
         model = task.recipe.build(lab, **task.settings)
     seconds = max(time.monotonic() - began, sum(run.seconds for run in lab.runs.values()))  # a resumed run's first sitting counts
-    result = evaluate(model, task.world.split.test, name=task.recipe.name, seen=task.seen, ks=KS)
+    lists, values, ranking = judged(model, task)
     return Measured(
-        lists=result.lists,
+        lists=lists,
+        values=values,
         seconds=seconds,
         steps=lab.steps,
         positions=sum(run.positions for run in lab.runs.values()),
         parameters=parameters(model),
         peak_mb=peak_memory_mb(),
-        rank_seconds=result.seconds,
+        rank_seconds=ranking,
         curves={name: run.log for name, run in lab.runs.items()},
     )
+
+
+def judged(model: Any, task: Task) -> tuple[np.ndarray, dict[str, np.ndarray], float]:
+    """The lists of a model, or the values that its recipe measures, and the seconds it took."""
+    if task.recipe.measure is None:
+        result = evaluate(model, task.world.split.test, name=task.recipe.name, seen=task.seen, ks=KS)
+        return result.lists, {}, result.seconds
+    began = time.monotonic()
+    values = {name: np.asarray(found, np.float64) for name, found in task.recipe.measure(model, task.world).items()}
+    lengths = {len(found) for found in values.values()}
+    right = len(lengths) == 1 and min(lengths) > 0 and all(np.isfinite(found).all() for found in values.values())
+    rule = "a recipe measures at least one thing, and every metric of each, as finite numbers"
+    require(right, f"{task.recipe.name}: {sorted(lengths)} values of {sorted(values)}", rule, "repair its measure")
+    return np.zeros((0, 0), np.int32), values, time.monotonic() - began
 
 
 def parameters(model: object) -> int:
@@ -158,13 +178,15 @@ def _floats(value: object) -> int:
 
 
 def _write(folder: Path, task: Task, found: Measured) -> None:
-    plain = {name: value for name, value in vars(found).items() if name != "lists"}
+    plain = {name: value for name, value in vars(found).items() if name not in ("lists", "values")}
     told = {"recipe": task.recipe.name, "dataset": task.world.dataset.name, "seed": task.seed, "code": task.recipe.version}
     with write_artifact(folder, kind=KIND, settings={**told, "settings": dict(task.settings)}) as out:
-        out.tensors("lists", {"lists": found.lists})
+        out.tensors("lists", {"lists": found.lists, **{f"{_VALUE}{name}": value for name, value in found.values.items()}})
         out.json("measured", plain)
 
 
 def _read(folder: Path) -> Measured:
     saved = read_artifact(folder, kind=KIND)
-    return Measured(lists=saved.arrays("lists")["lists"], **saved.json("measured"))
+    arrays = saved.arrays("lists")
+    values = {name.removeprefix(_VALUE): found for name, found in arrays.items() if name.startswith(_VALUE)}
+    return Measured(lists=arrays["lists"], values=values, **saved.json("measured"))

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from penchant.claims import tuning
-from penchant.claims.claim import Claim
+from penchant.claims.claim import LISTS, Claim
 from penchant.claims.discover import recipe, recipes
 from penchant.core.errors import ArtifactError, PenchantError
 from penchant.core.storage import replace_text
@@ -24,7 +24,8 @@ NEEDED = ("claim", "says", "recipe", "paper", "dataset", "metric", "verdict", "d
 
 def definition(claim: Claim) -> str:
     """A hash of what the claim compares, and how; its sentence and notes do not count."""
-    told = {name: value for name, value in vars(claim).items() if name not in ("says", "note", "shown", "subject", "rivals", "controls")}
+    untold = ("says", "note", "shown", "subject", "rivals", "controls", *(["rows"] if claim.rows == LISTS else []))
+    told = {name: value for name, value in vars(claim).items() if name not in untold}
     arms = [(arm.recipe, dict(arm.settings)) for arm in claim.arms]
     return hashlib.sha256(json.dumps([told, arms], sort_keys=True, default=str).encode()).hexdigest()[:16]
 

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 
 from penchant.claims import records, tuning
-from penchant.claims.claim import Arm, Budget, Claim
+from penchant.claims.claim import LISTS, Arm, Budget, Claim
 from penchant.claims.discover import Recipe, claims, recipe
 from penchant.claims.measured import Measured, Task, measured
 from penchant.claims.verdicts import ALPHA, DRAWS, Comparison, compare, interval, outcome
@@ -23,11 +23,32 @@ from penchant.evaluate.slices import slices
 
 #: What ``--fast`` makes of a budget.
 FAST = Budget(steps=100)
+#: The argument of recipes that ask a language model: where it is.
+MODEL = "language"
 
 
 def fast(claim: Claim) -> Claim:
-    """The claim on ml-100k, small: one seed and 100 steps. It shows that everything runs, and decides nothing."""
-    return replace(claim, dataset="ml-100k", seeds=(0,), budget=FAST)
+    """The claim on ml-100k, small: one seed and 100 steps. It shows that everything runs, and decides nothing.
+
+    What is no claim about lists stays on its data, as it may be about something that others do not have.
+    """
+    return replace(claim, dataset="ml-100k" if claim.rows == LISTS else claim.dataset, seeds=(0,), budget=FAST)
+
+
+def asking(claim: Claim, model: str) -> Claim:
+    """The claim with another language model in every arm that asks one.
+
+    Raises:
+        InputError: No arm does.
+    """
+
+    def of(arm: Arm) -> Arm:
+        asks = MODEL in recipe(arm.recipe).defaults and arm.settings.get(MODEL, "") is not None
+        return replace(arm, settings={**arm.settings, MODEL: model}) if asks else arm
+
+    found = replace(claim, subject=of(claim.subject), rivals=[*map(of, claim.rivals)], controls=[*map(of, claim.controls)])
+    require(found != claim, f"--model {model}", f"no arm of {claim.name} asks a language model", "leave it out")
+    return found
 
 
 def run(
@@ -112,12 +133,15 @@ def judge(
     claim: Claim, owner: Recipe, world: World, results: Mapping[str, Sequence[Measured]], settings: Mapping[str, Mapping[str, Any]]
 ) -> dict[str, Any]:
     """The record of a claim whose arms were measured."""
-    rows = _rows(claim, world)
     values = {name: [one.metrics(world) for one in runs] for name, runs in results.items()}
+    rows = _rows(claim, world) if claim.rows == LISTS else np.ones(len(next(iter(values[claim.subject.name][0].values()))), bool)
 
     def table(arm: str, metric: str) -> np.ndarray:
         for run in values[arm]:
-            require(metric in run, f"metric={metric!r}", f"{world.dataset.name} has {world.split.num_items} items", "use a smaller cut-off")
+            has = f"{world.dataset.name} has {world.split.num_items} items" if claim.rows == LISTS else f"{arm} has {', '.join(run)}"
+            require(metric in run, f"metric={metric!r}", has, "use a smaller cut-off, or what is measured")
+            right = len(run[metric]) == len(rows)
+            require(right, f"{len(run[metric])} {claim.rows} of {arm}", f"every arm and seed has {len(rows)}", "measure the same ones")
         return np.stack([run[metric][rows] for run in values[arm]])
 
     asked = max(comparisons(), len(claim.arms) - 1)
@@ -147,6 +171,7 @@ def judge(
         "split": claim.split,
         "split_says": world.split.name,
         "slice": claim.slice,
+        "rows": claim.rows,
         "users": int(rows.sum()),
         "seen": str(claim.seen),
         "metric": claim.metric,

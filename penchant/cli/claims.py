@@ -17,6 +17,7 @@ from penchant.claims import records
 from penchant.claims.atlas import write_atlas
 from penchant.claims.claim import Budget, Claim
 from penchant.claims.discover import Recipe, claim, claims, recipe, recipes
+from penchant.claims.runner import asking
 from penchant.claims.runner import fast as made_fast
 from penchant.claims.runner import run as run_claim
 from penchant.claims.runner import tune as tune_claim
@@ -77,6 +78,10 @@ def run(
     seeds: Annotated[int | None, typer.Option("--seeds", min=1, help="How many seeds, from 0.")] = None,
     where: Annotated[Path | None, typer.Option("--records", help="Folder of records.", show_default=False)] = None,
     again: Annotated[bool, typer.Option("--again", help="Also where the record is up to date.")] = False,
+    model: Annotated[
+        str | None,
+        typer.Option("--model", help="Ask another language model: a folder, or a server and a name, as in http://localhost:8000/v1#NAME."),
+    ] = None,
 ) -> None:
     """Train the arms of claims, compare them and write the records.
 
@@ -85,19 +90,21 @@ def run(
     """
     chosen = named(names, everything)
     if where is None:  # the project's records are those of its own data, seeds and budgets, and lie in a source tree
-        ours = RECORDS.is_dir() and not (small or dataset or seeds)
-        where = RECORDS if ours else OWN / ("fast" if small else Path(dataset).name if dataset else "seeds" if seeds else "records")
+        kinds = {"fast": small, Path(dataset or "").name: dataset, "seeds": seeds, "model": model}
+        ours = RECORDS.is_dir() and not any(kinds.values())
+        where = RECORDS if ours else OWN / next((kind for kind, given in kinds.items() if given), "records")
     known, worlds, began = records.read_all(where), Worlds(), time.monotonic()
     table = Table("Claim", "Verdict", "Difference", "95% interval", "Took")
     for place, (owner, one) in enumerate(chosen, 1):
         one = made_fast(one) if small else one
         one = replace(one, dataset=dataset) if dataset else one
         one = replace(one, seeds=tuple(range(seeds))) if seeds else one
+        one = asking(one, model) if model else one
         note(f"Claim {place} of {len(chosen)}: {one.name}")
         started = time.monotonic()
         record = known.get(one.name)
         if record is None or again or records.stale(record, [one]):
-            record = run_claim(one, owner, worlds, out=where, command=typed(one.name, small, dataset, seeds))
+            record = run_claim(one, owner, worlds, out=where, command=typed(one.name, small, dataset, seeds, model))
         table.add_row(one.name, coloured(record["verdict"]), *gap(record), f"{time.monotonic() - started:.0f} s")
     console.print(table)
     console.print(f"{len(chosen)} claims in {time.monotonic() - began:.0f} s. Records: {where}")
@@ -160,9 +167,10 @@ def named(names: Sequence[str] | None, everything: bool) -> list[tuple[Recipe, C
     return list(chosen.values())
 
 
-def typed(name: str, small: bool, dataset: str | None, seeds: int | None) -> str:
+def typed(name: str, small: bool, dataset: str | None, seeds: int | None, model: str | None) -> str:
     """The command that makes a record again."""
-    options = [f"--dataset {dataset}" if dataset else "", f"--seeds {seeds}" if seeds else "", "--fast" if small else ""]
+    given = {"dataset": dataset, "seeds": seeds, "model": model}
+    options = [*(f"--{option} {value}" for option, value in given.items() if value), "--fast" if small else ""]
     return " ".join(["penchant claims run", name, *filter(None, options)])
 
 

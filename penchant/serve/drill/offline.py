@@ -13,6 +13,7 @@ import numpy as np
 import polars as pl
 
 from penchant.core.errors import StorageError, require
+from penchant.core.machine import describe
 from penchant.pipeline.release import load_release
 from penchant.pipeline.shelf import FOLDER, Shelf
 from penchant.serve.drill.programs import Program, penchant
@@ -20,6 +21,7 @@ from penchant.serve.drill.scene import Scene, options, until
 from penchant.serve.rebuild import PLAN
 
 _WORK = ".work"
+_CODE = "code"  # file that tells of which code the undisturbed run was
 _MOST = 1800.0  # seconds that the job may take
 
 
@@ -35,6 +37,7 @@ def killed(scene: Scene, random: np.random.Generator) -> Mapping[str, Any]:
     data, plan, seconds = folder / "data", folder / PLAN, folder / "seconds"
     if not seconds.exists():
         _write_data(scene, data)
+        (folder / _CODE).write_text(f"{describe().commit}", encoding="utf-8")
         seconds.write_text(f"{_undisturbed(_job(scene, data, folder / 'whole'), folder / 'whole' / _WORK / PLAN, plan)}", encoding="utf-8")
     shelf, takes = folder / "shelf", float(seconds.read_text(encoding="utf-8"))
     shutil.rmtree(shelf, ignore_errors=True)
@@ -53,8 +56,15 @@ def killed(scene: Scene, random: np.random.Generator) -> Mapping[str, Any]:
     count = len(Shelf(shelf).releases())
     require(count == 1, f"{count} releases on the shelf", "the job publishes one", "see penchant.serve.rebuild", StorageError)
     differ = sorted(name for name in made.keys() | expected.keys() if made.get(name) != expected.get(name))
-    require(not differ, f"{differ[:3]}", "these differ from an undisturbed run", "see penchant.serve.rebuild", StorageError)
+    require(not differ, f"{differ[:3]}", "these differ from an undisturbed run", _remedy(folder), StorageError)
     return {"undisturbed, seconds": takes, "killed after": after, "of it there was": len(half), "seconds of the next run": spent}
+
+
+def _remedy(folder: Path) -> str:
+    """A release tells the code that made it: one that is edited meanwhile makes another."""
+    before, now = (folder / _CODE).read_text(encoding="utf-8"), f"{describe().commit}"
+    changed = f"the code was {before} and is {now}: leave it alone meanwhile, or drill a clone"
+    return "see penchant.serve.rebuild" if before == now else changed
 
 
 def _job(scene: Scene, data: Path, shelf: Path) -> Program:
