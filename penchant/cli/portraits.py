@@ -14,7 +14,7 @@ from rich.table import Table
 
 from penchant.cli.language_models import ModelOption, PricesOption, ServerOption, SpendOption, language_model
 from penchant.cli.options import ReleaseOption
-from penchant.cli.people import people_of
+from penchant.cli.people import People, people_of
 from penchant.cli.serving import DEFAULT_RELEASE, KafkaOption, RedisOption, StateOption
 from penchant.core.errors import UnknownIdError, require
 from penchant.pipeline.release import Release, load_release
@@ -24,8 +24,11 @@ from penchant.serve.portraits.build import build as build_portraits
 from penchant.serve.portraits.fitted import fitted
 from penchant.serve.portraits.kept import StoredPortraits
 from penchant.serve.portraits.page import served_prose
+from penchant.serve.refresher import readable
 from penchant.serve.stores import user_key
+from penchant.users.interest_index import InterestIndex, Layer, category_of, stacked
 from penchant.users.portrait import LAYERS, Portrait
+from penchant.users.portrait_shares import shares
 from penchant.users.prose import ProseWriter
 from penchant.users.stored_portrait import EVENTS, digest
 
@@ -62,8 +65,7 @@ def build(
     asked = None if model == EVENTS else language_model(model, server, prices, spend)
     with people_of(release, state, redis, kafka) as people:
         kept = StoredPortraits(people.store, fitted(people.release), people.release.id, people.state, starts=False)
-        since = [key.removeprefix(user_key("")) for key in people.store.names(user_key(""), limit=_MOST)]
-        users = list(dict.fromkeys([*people.release.users.ids.to_list(), *since]))[:most]
+        users = _everybody(people)[:most]
         writer = None if asked is None else ProseWriter(asked, kept.made().tree)
         built = build_portraits(kept, users, write=writer and writer.write, author=writer and writer.author)
     typer.echo(
@@ -95,6 +97,47 @@ def show(
     if prose.by != "events":
         console.print(f"({prose.author}{'' if prose.current else ', of an older state'})", markup=False, highlight=False)
     console.print(_table(portrait, loaded.space.catalog.titles()))
+
+
+@app.command()
+def find(
+    category: Annotated[str, typer.Argument(help='A category, with those above it where several have the name: "Food / Tea".')],
+    release: ReleaseOption = DEFAULT_RELEASE,
+    state: Annotated[
+        Path | None, typer.Option("--state", help="Folder of the event log, for what was done since. Default: the release alone.")
+    ] = None,
+    layer: Annotated[Layer, typer.Option("--layer", help="Of portraits in which the interest stands.")] = Layer.LONG,
+    least: Annotated[float, typer.Option("--least", min=0.0, max=1.0, help="Weight that the interest has at least.")] = 0.0,
+    most: Annotated[int, typer.Option("--users", min=1, help="How many are told.")] = 20,
+) -> None:
+    """Who is interested in something, the strongest first. Who opted out of personal lists is not among them.
+
+    Example: `penchant portraits find Comedy --release runs/ml-100k/release --layer short --least 0.5`
+    """
+    if state is None:
+        loaded = load_release(release_at(release))
+        users, made = loaded.users.decode(loaded.histories.users), fitted(loaded)()
+        told = shares(made, loaded.histories)
+    else:
+        with people_of(release, state, None, None) as people:
+            found = readable(_everybody(people), people.state.unkept)
+            willing = {user: person.history for user, person in found.items() if person.personalised}
+            users, made = list(willing), fitted(people.release)()
+            require(bool(users), f"{people.folder}", "nobody is there who wants personal lists", "pass another --state")
+            told = stacked([shares(made, history) for history in willing.values()])
+    meant = category_of(made.tree, category)
+    interested = InterestIndex.of(made.tree, told).find(meant, layer, least=least)
+    console.print(f"{len(interested):,} of {len(users):,} users: {' / '.join(made.tree.path(meant))}, {_TITLES[layer]}", markup=False)
+    table = Table("user", "weight")
+    for one in interested[:most]:
+        table.add_row(escape(str(users[one.row])), f"{one.weight:.1%}")
+    console.print(table)
+
+
+def _everybody(people: People) -> list[str]:
+    """Users of the release, and those who came since."""
+    since = [key.removeprefix(user_key("")) for key in people.store.names(user_key(""), limit=_MOST)]
+    return list(dict.fromkeys([*people.release.users.ids.to_list(), *since]))
 
 
 def _released(release: Path, user: str) -> tuple[Release, Portrait, ProseOut]:

@@ -86,7 +86,7 @@ def marks(tree: CategoryTree) -> sparse.csr_matrix:
     """
     above = sparse.csc_matrix(tree.items @ tree.above)
     held = np.diff(above.indptr)
-    rarity = np.log((above.shape[0] + 1.0) / (held + 1.0))
+    rarity = np.log((above.shape[0] + 1.0) / (held + 1.0))  # type: ignore[index]
     rarity[0] = 0.0
     found = sparse.csr_matrix(above @ sparse.diags(rarity))
     lengths = np.sqrt(np.asarray(found.multiply(found).sum(axis=1)).ravel())

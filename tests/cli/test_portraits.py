@@ -13,6 +13,7 @@ from penchant.core.errors import UnknownIdError
 from penchant.core.progress import quiet
 from penchant.pipeline.release import load_release
 from penchant.serve.backends import opened
+from penchant.serve.choices import Choices
 from penchant.serve.events import LiveEvent
 from tests.serve.conftest import make_release
 
@@ -58,3 +59,19 @@ def test_portraits_of_all_users_are_built_once(tmp_path: Path) -> None:
     ]
     assert shown[1]["events"] == shown[0]["events"] + 1
     assert shown[1]["author"] == "events"
+
+
+def test_who_is_interested_is_found_in_release_and_log(tmp_path: Path) -> None:
+    with quiet():
+        folder = make_release(tmp_path / "release")
+    portrait = json.loads(run(app, ["portraits", "show", "u1", "--release", str(folder), "--json"], catch_exceptions=False).output)
+    name = " / ".join(portrait["long"][0]["path"])
+    args = ["portraits", "find", name, "--release", str(folder), "--users", "100"]
+    assert "u1" in run(app, args, catch_exceptions=False).output
+    with opened(tmp_path / "state") as (_, store):
+        Choices(store).personalise("u1", False)
+    told = run(app, [*args, "--state", str(tmp_path / "state")], catch_exceptions=False).output
+    assert "of 39 users" in told
+    assert "u1 " not in told
+    refused = run(app, ["portraits", "find", "Nothing at all", "--release", str(folder)])
+    assert "no item is in a category of that name" in str(refused.exception or refused.output)

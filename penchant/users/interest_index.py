@@ -1,0 +1,118 @@
+"""Who is interested in something: portraits by category, so that a question is a look-up and no reading of all portraits.
+
+Letters: U users, G categories.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from difflib import get_close_matches
+from enum import StrEnum
+from typing import Self
+
+import numpy as np
+from scipy import sparse
+
+from penchant.core.errors import InputError, UnknownIdError, require
+from penchant.users.categories import CategoryTree
+from penchant.users.portrait_shares import Shares
+
+
+class Layer(StrEnum):
+    """Of a portrait."""
+
+    SHORT = "short"
+    LONG = "long"
+    POTENTIAL = "potential"
+
+
+@dataclass(frozen=True)
+class Interested:
+    """Somebody with an interest.
+
+    Attributes:
+        row: Of the user, from 0 on.
+        weight: Of the interest in the layer.
+    """
+
+    row: int
+    weight: float
+
+
+@dataclass(frozen=True)
+class InterestIndex:
+    """The users of each category, by weight.
+
+    Attributes:
+        tree: G categories.
+        layers: For each layer where the users of each category begin (int64[G + 2]), their rows (int32) and weights (float32), the
+            highest first.
+    """
+
+    tree: CategoryTree
+    layers: dict[Layer, tuple[np.ndarray, np.ndarray, np.ndarray]]
+
+    @classmethod
+    def of(cls, tree: CategoryTree, told: Shares) -> Self:
+        """Of the portraits of U users; equal weights in the order of the rows."""
+        return cls(tree, {layer: _sorted(getattr(told, layer)) for layer in Layer})
+
+    def find(self, category: int, layer: Layer = Layer.LONG, *, least: float = 0.0, limit: int | None = None) -> list[Interested]:
+        """Those with an interest, the strongest first.
+
+        Args:
+            category: In 1..G.
+            layer: Where it has to stand.
+            least: Weight that it has at least; 0: any above 0.
+            limit: How many are told, at most.
+
+        Raises:
+            InputError: There is no such category.
+        """
+        require(
+            0 < category <= len(self.tree), f"category={category}", f"there are {len(self.tree)}", "pass a number from 1 on", InputError
+        )
+        starts, rows, weights = self.layers[layer]
+        begin, end = int(starts[category]), int(starts[category + 1])
+        count = int(np.searchsorted(-weights[begin:end], -least, side="right"))
+        end = begin + (count if limit is None else min(count, limit))
+        return [Interested(row, weight) for row, weight in zip(rows[begin:end].tolist(), weights[begin:end].tolist(), strict=True)]
+
+
+def stacked(parts: Sequence[Shares]) -> Shares:
+    """The rows of several, one after the other; there is at least one."""
+    return Shares(*(np.concatenate([getattr(part, layer) for part in parts]) for layer in Layer))
+
+
+def category_of(tree: CategoryTree, told: str, apart: str = " / ") -> int:
+    """The category that is meant by a name, or by names from broad to narrow as in ``"Food / Tea"``.
+
+    Args:
+        tree: The categories.
+        told: What somebody wrote; capitals do not count.
+        apart: What stands between names.
+
+    Raises:
+        UnknownIdError: There is none.
+        InputError: There are several; the message lists them.
+    """
+    wanted = tuple(name.strip().casefold() for name in told.split(apart.strip()))
+    paths: Sequence[tuple[str, ...]] = [tree.path(category) for category in range(len(tree) + 1)]
+    found = [place for place, path in enumerate(paths) if place and tuple(map(str.casefold, path))[-len(wanted) :] == wanted]
+    exact = [place for place in found if len(paths[place]) == len(wanted)]
+    found = exact if len(exact) == 1 else found
+    if not found:
+        near = get_close_matches(told, [apart.join(path) for path in paths[1:]], n=5, cutoff=0.0)
+        raise UnknownIdError(f"category={told!r}", "no item is in a category of that name", f"use one such as {', '.join(near)}")
+    several = ", ".join(apart.join(paths[place]) for place in found[:10])
+    require(len(found) == 1, f"category={told!r}", f"{len(found)} have this name: {several}", "write those above it, too", InputError)
+    return found[0]
+
+
+def _sorted(weights: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    held = sparse.csc_matrix(weights)
+    columns = np.repeat(np.arange(weights.shape[1]), np.diff(held.indptr))
+    values = np.asarray(held.data, np.float32)
+    order = np.lexsort((held.indices, -values, columns))
+    return held.indptr.astype(np.int64), held.indices[order].astype(np.int32), values[order]

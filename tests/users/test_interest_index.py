@@ -1,0 +1,53 @@
+"""Who is interested in something."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from hypothesis.extra import numpy as arrays
+
+from penchant.core.errors import InputError, UnknownIdError
+from penchant.users.interest_index import InterestIndex, Layer, category_of, stacked
+from penchant.users.portrait_shares import Shares, shares
+from tests.users.test_portrait import MADE, TREE, crowd
+
+SIZE = len(TREE) + 1
+WEIGHTS = arrays.arrays(np.float32, st.tuples(st.integers(1, 8), st.just(SIZE)), elements=st.sampled_from([0.0, 0.25, 0.5, 1.0]))
+
+
+@given(weights=WEIGHTS, category=st.integers(1, len(TREE)), least=st.sampled_from([0.0, 0.25, 0.3, 1.0]))
+def test_a_look_up_is_what_reading_all_portraits_finds(weights: np.ndarray, category: int, least: float) -> None:
+    index = InterestIndex.of(TREE, Shares(weights, weights[::-1], np.zeros_like(weights)))
+    for layer, table in ((Layer.SHORT, weights), (Layer.LONG, weights[::-1])):
+        column = table[:, category]
+        expected = sorted(
+            (row for row in range(len(column)) if column[row] > 0 and column[row] >= least), key=lambda row: (-column[row], row)
+        )
+        found = index.find(category, layer, least=least)
+        assert [one.row for one in found] == expected
+        assert [one.weight for one in found] == [column[row] for row in expected]
+        assert index.find(category, layer, least=least, limit=1) == found[:1]
+    assert index.find(category, Layer.POTENTIAL) == []
+
+
+def test_categories_are_meant_by_name_or_by_path() -> None:
+    tea = category_of(TREE, "tea")
+    assert TREE.path(tea) == ("Food", "Tea")
+    assert category_of(TREE, "Food / Tea") == tea
+    with pytest.raises(UnknownIdError, match="use one such as Food / Tea"):
+        category_of(TREE, "Tee")
+
+
+def test_only_categories_there_are_can_be_asked_for() -> None:
+    index = InterestIndex.of(TREE, shares(MADE, crowd()))
+    assert index.find(category_of(TREE, "Tea"))
+    with pytest.raises(InputError, match="category=0"):
+        index.find(0)
+
+
+def test_rows_of_several_are_those_of_all() -> None:
+    whole, one = shares(MADE, crowd()), [shares(MADE, crowd().take(np.array([row]))) for row in range(len(crowd()))]
+    for layer in Layer:
+        np.testing.assert_allclose(getattr(stacked(one), layer), getattr(whole, layer), atol=1e-6)
