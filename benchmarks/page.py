@@ -35,6 +35,7 @@ TITLES = {  # also the order; a file not named here comes last, under its own na
     "language": "The small language model",
     "explanations": "Explanations",
     "judging": "Judging matches",
+    "portraits_served": "Portraits beside requests",
     "masked": "Masked items against next items",
     "scaling": "More data",
     "indexes": "Nearest neighbours",
@@ -143,6 +144,11 @@ INTRODUCTIONS = {
     "portraits": (
         "Complete Journey: portraits of all households from events alone, one after the other. Below: of households that bought something "
         "new in the 60 days from November on, how many of five narrow categories named before that they then bought from."
+    ),
+    "portraits_served": (
+        "No language model is on the path of a request. What is left of portraits is that they are made anew beside it, on the same two "
+        "cores: 20 lists a second in an open loop, 200 events a second, servers with and without started in turn. A difference is that of "
+        "two servers of one round; the range is over rounds."
     ),
     "masked": (
         "Why BERT4Rec stays behind SASRec on Amazon Beauty. One seed, 6,000 steps, the recipes' defaults. Masks leave a fifth of the "

@@ -12,17 +12,22 @@ from __future__ import annotations
 import time
 from datetime import date
 from itertools import pairwise
+from typing import Any
 
 import numpy as np
+from scipy import sparse
 
 from benchmarks.harness import row, write
+from penchant.core.seeds import generator
 from penchant.data.histories import Histories
 from penchant.data.sources import load
 from penchant.evaluate.significance import compare
 from penchant.recipes.language.potential_interests import narrow
 from penchant.users.categories import CategoryTree
 from penchant.users.decay import DAY
+from penchant.users.interest_index import InterestIndex, Layer
 from penchant.users.portrait import Portraits, PortraitSettings
+from penchant.users.portrait_shares import Shares
 
 CUT = (date(2017, 11, 1) - date(1970, 1, 1)).days * DAY
 AFTER, K = 60 * DAY, 5
@@ -33,6 +38,33 @@ def adopted(histories: Histories, tree: CategoryTree) -> list[set[int]]:
     ends = tree.items[histories.items]
     edges = np.concatenate([[0], np.cumsum(histories.lengths)])
     return [set(ends[begin:end].indices.tolist()) for begin, end in pairwise(edges.tolist())]
+
+
+def looked_up(people: int = 100_000, categories: int = 100) -> list[dict[str, Any]]:
+    """Who is interested in something, among people that are made up: by the index and by reading all portraits."""
+    random = generator(0)
+    weights = (random.random((people, categories + 1)) * (random.random((people, categories + 1)) < 0.1)).astype(np.float32)
+    tree = CategoryTree(
+        ("", *map(str, range(categories))), np.zeros(categories + 1, np.int32), sparse.csr_matrix(np.zeros((2, categories + 1)))
+    )
+    began = time.perf_counter()
+    index = InterestIndex.of(tree, Shares(weights, weights, weights))
+    built = time.perf_counter() - began
+    spent: dict[str, list[float]] = {"index": [], "reading all": []}
+    for _ in range(1_000):
+        category, least = int(random.integers(1, categories + 1)), float(random.random())
+        began = time.perf_counter()
+        found = index.find(category, Layer.LONG, least=least, limit=100)
+        spent["index"].append(time.perf_counter() - began)
+        began = time.perf_counter()
+        rows = np.flatnonzero(weights[:, category] >= least)
+        first = rows[np.argsort(-weights[rows, category], kind="stable")[:100]]
+        spent["reading all"].append(time.perf_counter() - began)
+        assert [one.row for one in found] == first.tolist()
+    return [
+        row(f"who is interested, of {people:,} made-up people: building the index", "s", built),
+        *(row(f"who is interested: {way}, 99 of 100 below", "ms", float(np.quantile(one, 0.99)) * 1e3) for way, one in spent.items()),
+    ]
 
 
 def main() -> None:
@@ -76,6 +108,7 @@ def main() -> None:
         row("precision of the five most common categories not had yet", "", float(np.mean(common))),
         row("the first less the second", "", gain.mean.mean, low=gain.mean.low, high=gain.mean.high, p=gain.p),
     ]
+    rows += looked_up()
     write("portraits", rows)
 
 

@@ -42,12 +42,12 @@ BASKET = 4  # events a request
 
 
 @contextmanager
-def server(release: Path, folder: Path, *options: str) -> Iterator[int]:
-    """The port of ``penchant serve`` in a process of its own."""
+def server(release: Path, folder: Path, *options: str, program: str = "penchant.cli.main") -> Iterator[int]:
+    """The port of ``penchant serve``, or of another module with its command line, in a process of its own."""
     command = [
         sys.executable,
         "-m",
-        "penchant.cli.main",
+        program,
         "serve",
         "--release",
         str(release),
