@@ -1,7 +1,7 @@
 """Several vectors a user and several an item, and a learned weight for every pair of them.
 
 Source   EmbSum (Meta and UBC, RecSys 2024, arXiv:2405.11441)
-Flow     item: a token a text (title, description, all of it) -> poly-attention -> n vectors; the tokens together are an event
+Flow     item: a token a text (title, all of it) -> poly-attention -> n vectors; the tokens together are an event
          user: events -> sessions -> encoder within a session -> state of each session's newest event
          a decoder looks at these states -> summary state (see ``penchant.models.retrieval.summaries``)
          session states and summary state -> poly-attention -> m vectors

@@ -1,7 +1,7 @@
 """EmbSum (Meta and UBC, RecSys 2024, arXiv:2405.11441): several vectors a user and an item, and summaries as supervision.
 
-Flow     vectors of titles, of descriptions (or categories) and of whole texts -> poly-embeddings of users, by sessions, and of
-         items (see the network); in training a decoder's state has to name the facets that a history is about
+Flow     vectors of titles and of whole texts (brand, description and all) -> poly-embeddings of users, by sessions, and of items
+         (see the network); in training a decoder's state has to name the facets that a history is about
 Departs  a summary is a template, the categories and brands (or else words of titles) that weigh most in the events before the
          target, and not a language model's text; naming them is one step, not a text token by token; frozen MiniLM vectors
          stand for T5's encoder; sessions of at most a few events, where times do not tell
@@ -19,7 +19,7 @@ from penchant.claims.lab import Lab
 from penchant.items.facets import Facets
 from penchant.models.retrieval.embsum import EmbSum, EmbSumSettings
 from penchant.models.retrieval.summaries import TaughtSummaries
-from penchant.recipes.retrieval.m3csr import modalities
+from penchant.recipes.language.titles import title_vectors
 from penchant.train.settings import TrainSettings
 
 PAPER = Paper(
@@ -106,7 +106,7 @@ def build(
         temperature=temperature,
         negatives=negatives,
     )
-    summaries, model = Summaries(summaries), EmbSum(lab.counts, [*modalities(lab), lab.vectors], settings)
+    summaries, model = Summaries(summaries), EmbSum(lab.counts, [title_vectors(lab), lab.vectors], settings)
     training = TrainSettings(max_len=max_len, tokens=tokens, learning_rate=learning_rate, epochs=epochs, patience=4, validate_every=4)
     if summaries is Summaries.NONE:
         return lab.fit(model, training)
@@ -134,7 +134,7 @@ CLAIMS = [
         ],
         dataset="amazon-office",
         metric="ndcg@10",
-        budget=Budget(steps=600),
+        budget=Budget(steps=400),
         note=NOTE,
     ),
     Claim(
@@ -146,7 +146,7 @@ CLAIMS = [
         controls=[Arm("summaries of others", "embsum", {"summaries": "shuffled"})],
         dataset="amazon-office",
         metric="ndcg@10",
-        budget=Budget(steps=600),
+        budget=Budget(steps=400),
         note=NOTE,
     ),
     Claim(
@@ -159,7 +159,7 @@ CLAIMS = [
         ],
         dataset="amazon-office",
         metric="ndcg@10",
-        budget=Budget(steps=600),
+        budget=Budget(steps=400),
         note=NOTE,
     ),
 ]

@@ -17,7 +17,6 @@ from optuna.distributions import CategoricalDistribution, FloatDistribution
 
 from penchant.claims.claim import Arm, Claim, Paper
 from penchant.claims.lab import Lab
-from penchant.core.errors import InputError
 from penchant.core.seeds import generator
 from penchant.data.batches import TrainingBatches
 from penchant.data.described import DescribedBatches
@@ -25,6 +24,7 @@ from penchant.data.histories import Histories
 from penchant.models.sequence.thoughts import Thought, ThoughtfulSASRec, ThoughtSettings, ThoughtSpace
 from penchant.recipes.common import ML_100K
 from penchant.recipes.language.shared import language_model
+from penchant.recipes.language.titles import title_vectors
 from penchant.train.settings import TrainSettings
 from penchant.users.categories import CategoryTree
 from penchant.users.portrait import Portraits
@@ -126,10 +126,7 @@ def build(
         epochs: Passes over the data, at most.
         tokens: Padded steps a batch.
     """
-    if lab.encoder is None:
-        raise InputError("encoder=None", "text vectors need an encoder", "open the lab with one")
-    rationales, encoder = Rationales(rationales), lab.encoder()
-    titles = encoder.encode(lab.catalog.titles())
+    rationales = Rationales(rationales)
     shape = ThoughtSettings(
         thought=Thought.TITLES if rationales is Rationales.TITLES else Thought.READ,
         space=space,
@@ -140,15 +137,16 @@ def build(
         max_len=max_len,
         temperature=temperature,
     )
-    model = ThoughtfulSASRec(np.concatenate([np.zeros((1, titles.shape[1]), np.float32), titles]), shape)
+    model = ThoughtfulSASRec(title_vectors(lab), shape)
     training = TrainSettings(max_len=max_len, tokens=tokens, learning_rate=learning_rate, epochs=epochs, patience=5, validate_every=2)
     if rationales not in (Rationales.OWN, Rationales.SHUFFLED):
         return lab.fit(model, training)
+    assert lab.encoder is not None
     plain = TrainingBatches(lab.train, max_len=max_len, tokens=tokens, seed=lab.seed)
     texts, kinds = np.unique(texts_of(plain.windows.without_last(1), lab, language), return_inverse=True)
     if rationales is Rationales.SHUFFLED:
         kinds = kinds[generator(lab.seed).permutation(len(kinds))]
-    vectors = encoder.encode(texts.tolist())[kinds]
+    vectors = lab.encoder().encode(texts.tolist())[kinds]
     thoughts = ThoughtSpace(model, vectors, plain.windows.users, kinds, weight=weight, temperature=contrast_temperature, drawn=drawn)
     lab.fit(thoughts, training, DescribedBatches(plain, vectors, kinds), validate=lab.judge(model))
     return model
