@@ -21,7 +21,7 @@ from penchant.core.seeds import generator
 from penchant.data.batches import TrainingBatches
 from penchant.data.described import DescribedBatches
 from penchant.data.histories import Histories
-from penchant.models.sequence.thoughts import Thought, ThoughtfulSASRec, ThoughtSettings, ThoughtSpace
+from penchant.models.sequence.thoughtful import Thought, ThoughtfulSASRec, ThoughtSettings, ThoughtSpace
 from penchant.recipes.common import ML_100K
 from penchant.recipes.language.shared import language_model
 from penchant.recipes.language.titles import title_vectors

@@ -13,7 +13,7 @@ from penchant.core.errors import InputError
 from penchant.data.batches import TrainingBatches, collate
 from penchant.data.described import DescribedBatch, DescribedBatches
 from penchant.data.histories import Histories
-from penchant.models.sequence.thoughts import Thought, ThoughtfulSASRec, ThoughtSettings, ThoughtSpace
+from penchant.models.sequence.thoughtful import Thought, ThoughtfulSASRec, ThoughtSettings, ThoughtSpace
 from penchant.nn.transformer import last_valid
 from penchant.train.loop import Trainer
 from penchant.train.settings import TrainSettings
