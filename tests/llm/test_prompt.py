@@ -21,6 +21,7 @@ PINNED = {
     "think.v1": "3659fddc723d",
     "interest.v1": "63df214506ce",
     "interest_thought.v1": "81df6e48723f",
+    "noise.v1": "682676e0b8df",
 }
 
 
