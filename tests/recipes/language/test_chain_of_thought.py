@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 import numpy as np
@@ -55,6 +56,10 @@ def follows(question: Ask | Choose) -> str | Choice:
     return Choice(int(scores.argmax()), scores)
 
 
+def titles_read(model: Scripted) -> set[str]:
+    return {title for question in model.asked for one in question.messages for title in re.findall(r"Title \d+", one.content)}
+
+
 def test_counting_knows_users_and_popularity_knows_none(world: World) -> None:
     own = measure(build(lab(world), language=None, by=By.PORTRAIT), world)
     popular = measure(build(lab(world), language=None, by=By.POPULARITY), world)
@@ -72,6 +77,10 @@ def test_a_model_is_asked_in_each_mode_and_shuffling_takes_the_user_away(world: 
         assert found["next interest@1"].tolist() == [1.0] * 10
         other = measure(build(lab(world), mode=mode, shuffled=True), world)
         assert other["next interest@1"].mean() < 0.5
+    targets = {world.dataset.catalog.titles()[item - 1] for item in world.split.test.items.items}
+    read = titles_read(model)
+    assert read
+    assert not read & targets, "what is to be foreseen is never told"
     with pytest.raises(InputError, match="language=None"):
         build(lab(world), language=None)
 
@@ -83,12 +92,16 @@ def test_thoughts_are_taught_with_labels_of_both_kinds(world: World, monkeypatch
         taught["answers"] = [one.answer for one in examples[1::2]]
         return model
 
-    monkeypatch.setattr(chain_of_thought, "language_model", lambda _: Scripted(follows))
+    model = Scripted(follows)
+    monkeypatch.setattr(chain_of_thought, "language_model", lambda _: model)
     monkeypatch.setattr(chain_of_thought, "taught", keep)
     for mode in (Mode.OPTIMAL, Mode.SUB_OPTIMAL):
         build(lab(world), mode=mode, learners=4)
         assert len(taught["answers"]) == 8
         assert set(taught["answers"]) <= set(GENRES)
+    after = {world.dataset.catalog.titles()[item - 1] for item in world.split.train.last(1).items}
+    assert titles_read(model)
+    assert not titles_read(model) & after, "the newest training event is held out"
 
 
 def test_a_local_model_is_taught_in_exactly_the_steps_of_the_budget(
