@@ -19,19 +19,13 @@ from benchmarks.harness import row, write
 from penchant.data.histories import Histories
 from penchant.data.sources import load
 from penchant.evaluate.significance import compare
+from penchant.recipes.language.potential_interests import narrow
 from penchant.users.categories import CategoryTree
 from penchant.users.decay import DAY
 from penchant.users.portrait import Portraits, PortraitSettings
 
 CUT = (date(2017, 11, 1) - date(1970, 1, 1)).days * DAY
 AFTER, K = 60 * DAY, 5
-
-
-def narrow(tree: CategoryTree) -> np.ndarray:
-    """bool[G + 1], categories with none below them."""
-    found = np.ones(len(tree) + 1, bool)
-    found[tree.parents] = False
-    return found
 
 
 def adopted(histories: Histories, tree: CategoryTree) -> list[set[int]]:

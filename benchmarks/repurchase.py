@@ -22,31 +22,13 @@ from benchmarks.harness import row, write
 from penchant.core.seeds import generator
 from penchant.data.sources import load
 from penchant.evaluate.significance import compare
+from penchant.recipes.language.repurchase import WITHIN, K, by_mean_interval, joined, keys, shuffled
 from penchant.users.categories import CategoryTree
 from penchant.users.repurchase import Cycles, Pairs, Purchases
 
 EPOCH = date(1970, 1, 1)
 STARTS = [(date(2017, 10, 1) - EPOCH).days + 28 * window for window in range(3)]
-WITHIN, K = 28, 10
 Score = Callable[[Pairs, int], np.ndarray]
-
-
-def shuffled(purchases: Purchases, until: int) -> Purchases:
-    """Purchases before ``until`` on days drawn evenly over those of the same household; two of a pair on one day count once."""
-    random = generator(0)
-    early = purchases.before(until)
-    first, last = (np.full(int(purchases.users.max()) + 1, fill) for fill in (until, 0))
-    np.minimum.at(first, early.users, early.days)
-    np.maximum.at(last, early.users, early.days)
-    spans = last[early.users] - first[early.users] + 1
-    drawn = first[early.users] + (random.random(len(early)) * spans).astype(np.int32)
-    rows = np.stack([early.users, early.kinds, drawn], axis=1)
-    return Purchases(*np.unique(rows.astype(np.int32), axis=0).T)
-
-
-def keys(of: Pairs | Purchases) -> np.ndarray:
-    """int64, one number a household and type, rising as pairs and purchases are sorted."""
-    return (of.users.astype(np.int64) << 32) + of.kinds
 
 
 def recalls(due: Pairs, scores: np.ndarray, bought: Purchases) -> tuple[dict[int, float], dict[int, float]]:
@@ -70,7 +52,7 @@ def by_household(purchases: Purchases, seen: Purchases, score: Score) -> tuple[d
     """Means over the windows. ``seen`` is what the past is told from before the first window."""
     found: list[tuple[dict[int, float], dict[int, float]]] = []
     for start in STARTS:
-        past = Pairs.of(_joined(seen.before(STARTS[0]), purchases.where((purchases.days >= STARTS[0]) & (purchases.days < start))))
+        past = Pairs.of(joined(seen.before(STARTS[0]), purchases.where((purchases.days >= STARTS[0]) & (purchases.days < start))))
         window = purchases.where((purchases.days >= start) & (purchases.days < start + WITHIN))
         found.append(recalls(past, score(past, start), window))
     means = []
@@ -78,21 +60,6 @@ def by_household(purchases: Purchases, seen: Purchases, score: Score) -> tuple[d
         users = sorted({user for one in found for user in one[part]})
         means.append({user: float(np.mean([one[part][user] for one in found if user in one[part]])) for user in users})
     return means[0], means[1]
-
-
-def _joined(first: Purchases, second: Purchases) -> Purchases:
-    rows = np.concatenate([np.stack([one.users, one.kinds, one.days], axis=1) for one in (first, second)])
-    return Purchases(*np.unique(rows, axis=0).T)
-
-
-def by_mean_interval(cycles: Cycles) -> Score:
-    """How near the day is on which a purchase would come after the pair's mean interval, or its type's."""
-
-    def score(pairs: Pairs, day: int) -> np.ndarray:
-        mean = np.where(pairs.intervals > 0, pairs.sums / np.maximum(pairs.intervals, 1), cycles.means[pairs.kinds])
-        return -np.abs(pairs.last + np.exp(mean) - (day + WITHIN / 2))
-
-    return score
 
 
 def due_dates(purchases: Purchases, cycles: Cycles) -> dict[str, float]:
@@ -130,7 +97,7 @@ def main() -> None:
         "renewal model": (purchases, lambda pairs, day: cycles.due(pairs, day, within=WITHIN).chance),
         "most frequent": (purchases, lambda pairs, _: pairs.intervals.astype(float)),
         "most recent": (purchases, lambda pairs, _: pairs.last.astype(float)),
-        "mean interval": (purchases, by_mean_interval(cycles)),
+        "mean interval": (purchases, lambda pairs, day: by_mean_interval(cycles, pairs, day)),
         "renewal model, dates shuffled": (noise, lambda pairs, day: blind.due(pairs, day, within=WITHIN).chance),
         "most frequent, dates shuffled": (noise, lambda pairs, _: pairs.intervals.astype(float)),
     }

@@ -47,7 +47,7 @@ def asking(claim: Claim, model: str) -> Claim:
         return replace(arm, settings={**arm.settings, MODEL: model}) if asks else arm
 
     found = replace(claim, subject=of(claim.subject), rivals=[*map(of, claim.rivals)], controls=[*map(of, claim.controls)])
-    require(found != claim, f"--model {model}", f"no arm of {claim.name} asks a language model", "leave it out")
+    require(found.arms != claim.arms, f"--model {model}", f"no arm of {claim.name} asks a language model", "leave it out")
     return found
 
 

@@ -162,7 +162,7 @@ class Portraits:
     @classmethod
     def fit(cls, histories: Histories, tree: CategoryTree, settings: PortraitSettings | None = None) -> Self:
         """Learn how categories go together and when they are bought again, from users' events."""
-        histories = _in_favour(histories)
+        histories = in_favour(histories)
         own = sparse.csr_matrix(
             (np.ones(histories.num_events, np.float32), (histories.rows, histories.items)),
             shape=(len(histories), len(tree.items.indptr) - 1),
@@ -186,7 +186,7 @@ class Portraits:
             InputError: It has another number of rows.
         """
         require(len(history) == 1, f"{len(history)} histories", "a portrait is of one user", "pass one row")
-        history = _in_favour(history)
+        history = in_favour(history)
         if not history.num_events:
             return Portrait(0, None, potential=self._potential(np.zeros(len(self.tree) + 1)))
         newest = int(history.times.max()) if history.timed else None
@@ -315,7 +315,7 @@ class _Seen:
         return tuple(found)
 
 
-def _in_favour(histories: Histories) -> Histories:
+def in_favour(histories: Histories) -> Histories:
     """Without what was turned down."""
     return histories.where(~np.isin(histories.actions, _AGAINST))
 

@@ -9,17 +9,21 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
+from functools import cache
 from pathlib import Path
 
 import numpy as np
 import polars as pl
 import torch
 
+from penchant.claims.claim import Budget
 from penchant.claims.lab import Lab
+from penchant.claims.world import World, Worlds
 from penchant.contracts import Retriever
 from penchant.data.catalog import Catalog
+from penchant.data.dataset import Dataset
 from penchant.data.histories import Histories
-from penchant.data.splits import Targets
+from penchant.data.splits import Targets, leave_one_out
 from penchant.items.collisions import unique_codes
 from penchant.items.residual_kmeans import ResidualKMeans
 from penchant.models.generative.depth import DepthSettings
@@ -103,6 +107,34 @@ def lab(seed: int = 0, folder: Path | None = None) -> Lab:
     train = timed_histories()
     valid = Targets(train.without_last(1), train.slices(train.offsets[1:] - 1, train.offsets[1:], np.arange(len(train))))
     return Lab("planted", catalog(), train, valid, seed=seed, folder=folder, encoder=PlantedEncoder, other=lambda name: lab(seed + 1))
+
+
+@cache
+def world() -> World:
+    """The planted histories as a data set, done once more two months later, with the last event of each user to be found.
+
+    Every third event is a like, every third a dislike, the others are purchases, and all have a rating.
+    """
+    rows = timed_histories()
+    events = pl.DataFrame(
+        {
+            "user_id": [f"u{user:03}" for user in rows.users[rows.rows]],
+            "item_id": [f"i{item}" for item in rows.items],
+            "timestamp": rows.times,
+            "event": np.array(["purchase", "like", "dislike"])[rows.places % 3],
+            "value": 1.0 + (rows.places * 2) % 5,
+        }
+    )
+    later = events.with_columns(pl.col("timestamp") + 60 * 86_400)
+    dataset = Dataset.build("planted", pl.concat([events, later]), catalog().table)
+    return PlantedWorld(dataset, leave_one_out(dataset), "leave-one-out", Worlds())
+
+
+class PlantedWorld(World):
+    """A world whose labs encode items by ``vectors``."""
+
+    def lab(self, seed: int, budget: Budget | None = None, folder: Path | None = None) -> Lab:
+        return replace(super().lab(seed, budget, folder), encoder=PlantedEncoder)
 
 
 @dataclass(frozen=True)
