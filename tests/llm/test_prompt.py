@@ -18,6 +18,10 @@ PINNED = {
     "match.v1": "f14aed51d5a2",
     "portrait.v1": "8a183f9b35a6",
     "label.v1": "59a40a64fe7e",
+    "think.v1": "3659fddc723d",
+    "interest.v1": "63df214506ce",
+    "interest_thought.v1": "81df6e48723f",
+    "noise.v1": "682676e0b8df",
 }
 
 
