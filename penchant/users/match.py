@@ -93,6 +93,20 @@ class PairFeatures:
         self.likes, self.dislikes = likes, dislikes
         self._parts = PCA(min(_COMPONENTS, *self.vectors.shape), random_state=0).fit_transform(self.vectors)
 
+    @classmethod
+    def counting(cls, vectors: np.ndarray, tastes: Sequence[Taste]) -> Self:
+        """What is known where these are all that people liked and disliked.
+
+        Args:
+            vectors: float32[N + 1, D] of items; row 0 is zeros.
+            tastes: Of each user.
+        """
+        of_all = ([one.liked for one in tastes], [one.disliked for one in tastes])
+        likes, dislikes = (
+            np.bincount(np.fromiter((code for had in lists for code in had), np.int64), minlength=len(vectors)) for lists in of_all
+        )
+        return cls(vectors, likes, dislikes)
+
     def of(self, pairs: Sequence[tuple[Taste, int]]) -> np.ndarray:
         """float32[n, F]: likeness to what was liked and disliked, how the item and the user otherwise fare, and what the item is."""
         if not len(pairs):
@@ -159,7 +173,20 @@ class MatchFilter:
 
     def kept(self, features: np.ndarray, share: float) -> np.ndarray:
         """bool[n], all but this share of the pairs, those most likely bad."""
-        require(0 <= share < 1, f"share={share}", "something stays", "pass a share from 0 to below 1")
-        keep = np.ones(len(features), bool)
-        keep[np.argsort(-self.bad(features), kind="stable")[: int(share * len(features))]] = False
-        return keep
+        return kept(self.bad(features), share)
+
+
+def kept(worst: np.ndarray, share: float) -> np.ndarray:
+    """bool[n], all but a share of the pairs, those that are worst; of equals the first ones go.
+
+    Args:
+        worst: float64[n], more is worse.
+        share: Of pairs that are left out.
+
+    Raises:
+        InputError: The share is not from 0 to below 1.
+    """
+    require(0 <= share < 1, f"share={share}", "something stays", "pass a share from 0 to below 1")
+    keep = np.ones(len(worst), bool)
+    keep[np.argsort(-worst, kind="stable")[: int(share * len(worst))]] = False
+    return keep
