@@ -18,6 +18,7 @@ PINNED = {
     "match.v1": "f14aed51d5a2",
     "portrait.v1": "8a183f9b35a6",
     "label.v1": "59a40a64fe7e",
+    "quality.v1": "881183caf12a",
 }
 
 
