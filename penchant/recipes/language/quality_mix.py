@@ -70,14 +70,14 @@ class Mixed:
     b: float
     unlabelled: np.ndarray
 
-    def top(self, sources: np.ndarray, b: float | None = None) -> np.ndarray:
+    def top(self, items: np.ndarray, logits: np.ndarray, b: float | None = None) -> np.ndarray:
         """int64[S, 10], best first.
 
         Args:
-            sources: int64[S].
+            items: int64[S, K], see ``candidates``.
+            logits: float32[S, K, 2].
             b: Weight of quality; the chosen one by default.
         """
-        items, logits = candidates(self.model, sources)
         worth = self.click(logits[..., 0]) + (self.b if b is None else b) * (1 - self.bad(logits[..., 1]))
         return np.take_along_axis(items, np.argsort(-worth, axis=1, kind="stable")[:, :_TOP], axis=1)
 
@@ -143,7 +143,7 @@ def build(
     is_bad = (bad[items] > 0.5) | (pairs.twins(np.repeat(sources, items.shape[1]), items.ravel()).reshape(items.shape))
     click, worse = Platt.fit(logits[..., 0].ravel(), clicked.ravel()), Platt.fit(logits[..., 1][known], is_bad[known])
     found = Mixed(model, click, worse, 0.0, np.isnan(bad))
-    reached = {one: float(ndcg(found.top(sources, one), wanted).mean()) for one in WEIGHTS}
+    reached = {one: float(ndcg(found.top(items, logits, one), wanted).mean()) for one in WEIGHTS}
     best = max(one for one in WEIGHTS if reached[one] >= (1 - _MAY_LOSE) * reached[0.0])
     return Mixed(model, click, worse, best if b is None else b, np.isnan(bad))
 
@@ -159,9 +159,10 @@ def measure(model: Mixed, world: World) -> Mapping[str, np.ndarray]:
     """
     rubric, (sources, wanted) = Rubric(), asked(world.split.test)
     poor, twins = rubric.poor(world.dataset.catalog), rubric.twins(world.dataset.catalog)
+    items, logits = candidates(model.model, sources)
     found: dict[str, np.ndarray] = {}
     for b, told in ((model.b, ""), *((one, f", b={one:g}") for one in WEIGHTS)):
-        top = model.top(sources, b)
+        top = model.top(items, logits, b)
         twin = twins.of(np.repeat(sources, top.shape[1]), top.ravel()).reshape(top.shape)
         bad = poor[top] | twin
         found |= {f"bad in top 10{told}": bad.mean(axis=1), f"ndcg@10{told}": ndcg(top, wanted)}

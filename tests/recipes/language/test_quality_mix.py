@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from typing import Any
 
 import numpy as np
 import polars as pl
@@ -44,7 +45,8 @@ def world(of: Lab) -> World:
 
 
 def test_quality_leaves_fewer_bad_items_and_shuffled_labels_do_not() -> None:
-    there, settings = world(lab()), {"b": 100.0, "labelled": 20, "hidden": 16, "learning_rate": 2e-2, "epochs": 12}
+    there = world(lab())
+    settings: dict[str, Any] = {"b": 100.0, "labelled": 20, "hidden": 16, "learning_rate": 2e-2, "epochs": 12}
     mixed, shuffled = (quality_mix.measure(quality_mix.build(lab(), shuffled=one, **settings), there) for one in (False, True))
     assert mixed["bad in top 10"].mean() < mixed["bad in top 10, b=0"].mean() - 0.1
     assert mixed["bad in top 10"].mean() < shuffled["bad in top 10"].mean() - 0.1
@@ -55,7 +57,8 @@ def test_quality_leaves_fewer_bad_items_and_shuffled_labels_do_not() -> None:
 
 def test_b_is_chosen_so_that_validation_loses_little() -> None:
     there = world(lab())
-    found = quality_mix.build(lab(), **{**quality_mix.TINY, "epochs": 8})
+    settings: dict[str, Any] = {**quality_mix.TINY, "epochs": 8}
+    found = quality_mix.build(lab(), **settings)
     assert found.b in quality_mix.WEIGHTS
     values = quality_mix.measure(found, there)  # the test is validation here
     assert values["ndcg@10"].mean() >= 0.95 * values["ndcg@10, b=0"].mean() - 1e-9
