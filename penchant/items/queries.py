@@ -33,6 +33,7 @@ Search = Callable[[Sequence[str], int], np.ndarray]
 _PROMPT = "queries.v1"
 _LETTERS = 60  # of a query
 _TOKENS_A_QUERY = 40  # more than the schema allows
+_CHANCE = 0.7  # a small model that always takes the likeliest word writes the title again and again
 _WORD = re.compile(r"\w+")
 _COPY = 0.75  # share of the words of query and title that both have, from which on the query is a copy
 
@@ -84,7 +85,7 @@ class QueryWriter:
         queries: dict[str, Any] = {"type": "array", "items": text, "minItems": self.count, "maxItems": self.count}
         schema = {"type": "object", "properties": {"queries": queries}, "required": ["queries"], "additionalProperties": False}
         messages = self._prompt.fill(title=item.title, description=item.description, count=str(self.count))
-        return Ask(messages, schema=schema, max_tokens=_TOKENS_A_QUERY * self.count)
+        return Ask(messages, schema=schema, max_tokens=_TOKENS_A_QUERY * self.count, temperature=_CHANCE)
 
     def write(self, items: Sequence[tuple[int, Item]]) -> list[Query]:
         """Queries of items; none for an item of which the model gave no answer.

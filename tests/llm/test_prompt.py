@@ -19,7 +19,7 @@ PINNED = {
     "portrait.v1": "8a183f9b35a6",
     "label.v1": "59a40a64fe7e",
     "quality.v1": "881183caf12a",
-    "queries.v1": "fda67aca7803",
+    "queries.v1": "dd14182e42ce",
 }
 
 

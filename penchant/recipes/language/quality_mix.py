@@ -37,12 +37,12 @@ from penchant.train.settings import TrainSettings
 
 PAPER = Paper("Recommendation quality", "Recommendation quality improvement", "Microsoft Bing, RecSys 2024", "doi:10.1145/3640457.3688062")
 TINY = {"language": None, "labelled": 20, "hidden": 8, "learning_rate": 5e-3, "epochs": 3}
-#: What b is chosen from.
-WEIGHTS = (0.0, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1.0)
+#: What b is chosen from: of 50 candidates about one is what came next, so that probabilities of clicks are small.
+WEIGHTS = (0.0, 0.0005, 0.001, 0.002, 0.004, 0.007, 0.01, 0.02, 0.05, 0.1)
 _K, _TOP, _MAY_LOSE = 50, 10, 0.05
 _APART = 3  # places between two items that count as bought together
 _NEAR = 20  # items by text, of which one is judged with each pair
-_VALIDATED = 500  # sources of validation, at most
+_VALIDATED = 500  # users whom early stopping looks at, at most; calibration and b go by all
 _BAD, _GOOD = "Bad", "Good"
 
 
@@ -130,13 +130,14 @@ def build(
         seed=lab.seed,
     )
     model = QualityMix(lab.vectors, hidden)
-    sources, wanted = asked(lab.valid.sample(_VALIDATED))
+    few = asked(lab.valid.sample(_VALIDATED))
 
     def quality() -> float:
-        return float(ndcg(candidates(model, sources)[0][:, :_TOP], wanted).mean())
+        return float(ndcg(candidates(model, few[0])[0][:, :_TOP], few[1]).mean())
 
     training = TrainSettings(learning_rate=learning_rate, epochs=epochs, warmup_steps=20, bf16=False)
     lab.fit(model, training, pairs, validate=quality).eval()
+    sources, wanted = asked(lab.valid)
     items, logits = candidates(model, sources)
     clicked = np.array([[item in want for item in row] for row, want in zip(items.tolist(), wanted, strict=True)])
     known = ~np.isnan(bad[items])
