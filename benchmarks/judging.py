@@ -23,7 +23,7 @@ from penchant.data.sources import load
 from penchant.items.minilm import MiniLM
 from penchant.llm.cache import Cached
 from penchant.llm.local import LocalModel
-from penchant.users.match import MatchFilter, MatchJudge, PairFeatures, Taste
+from penchant.users.match import MatchFilter, MatchJudge, PairFeatures, Taste, kept
 
 TASTE, JUDGED, LEFT_OUT, DRAWS, SHUFFLES = 0.6, 0.8, 0.2, 500, 20
 
@@ -53,11 +53,7 @@ def main() -> None:
     count = parser.parse_args().labels
     titles, tastes, parts = pairs()
     vectors = np.concatenate([np.zeros((1, 384), np.float32), MiniLM.fetch().encode(load("ml-100k").dataset.catalog.texts())])
-    counts = [
-        np.bincount(np.concatenate(had).astype(np.int64), minlength=len(vectors))
-        for had in zip(*((one.liked, one.disliked) for one in tastes), strict=True)
-    ]
-    known, dice = PairFeatures(vectors, *counts), np.random.default_rng(0)
+    known, dice = PairFeatures.counting(vectors, tastes), np.random.default_rng(0)
     judged = [parts["judged"][place] for place in dice.choice(len(parts["judged"]), count, replace=False)]
     test = parts["test"]
     features, seen = (known.of([(taste, item) for _, taste, item, _ in part]) for part in (test, judged))
@@ -84,13 +80,13 @@ def main() -> None:
         row("bad matches of all, in the test", "share", float(bad.mean())),
     ]
     for name, worst in scores.items():
-        kept = _kept(worst)
+        stays = kept(worst, LEFT_OUT)
         low, high = _interval(users, lambda which, worst=worst: _gain(worst[which], bad[which]))
         rows += [
             row(f"{name}: against ratings", "AUC", float(roc_auc_score(bad, worst))),
-            row(f"{name}: bad matches left after a fifth is left out", "share", float(bad[kept].mean())),
+            row(f"{name}: bad matches left after a fifth is left out", "share", float(bad[stays].mean())),
             row(f"{name}: fewer bad matches than by chance", "share", _gain(worst, bad), low=round(low, 4), high=round(high, 4)),
-            row(f"{name}: good matches lost", "share", float(1 - (~bad[kept]).sum() / (~bad).sum())),
+            row(f"{name}: good matches lost", "share", float(1 - (~bad[stays]).sum() / (~bad).sum())),
         ]
     for what, unit, values in (
         ("against ratings", "AUC", [float(roc_auc_score(bad, worst)) for worst in shuffled]),
@@ -103,14 +99,8 @@ def main() -> None:
     write("judging", rows)
 
 
-def _kept(worst: np.ndarray) -> np.ndarray:
-    keep = np.ones(len(worst), bool)
-    keep[np.argsort(-worst, kind="stable")[: int(LEFT_OUT * len(worst))]] = False
-    return keep
-
-
 def _gain(worst: np.ndarray, bad: np.ndarray) -> float:
-    return float(1 - bad[_kept(worst)].mean() / bad.mean())
+    return float(1 - bad[kept(worst, LEFT_OUT)].mean() / bad.mean())
 
 
 def _interval(users: np.ndarray, measure: Callable[[np.ndarray], float]) -> tuple[float, float]:

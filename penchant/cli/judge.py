@@ -21,7 +21,7 @@ from penchant.items.item_space import TEXT
 from penchant.llm.batch import run
 from penchant.llm.lines import read
 from penchant.llm.model import Choice
-from penchant.pipeline.release import Release, load_release
+from penchant.pipeline.release import load_release
 from penchant.pipeline.shelf import release_at
 from penchant.users.match import MatchFilter, MatchJudge, PairFeatures, Taste
 from penchant.users.together import AGAINST
@@ -54,7 +54,7 @@ def judge(
     loaded = load_release(release_at(release))
     people = len(loaded.histories)
     drawn = np.random.default_rng(seed).choice(people, min(users, people), replace=False).tolist()
-    tastes = {row: taste(loaded, row) for row in drawn}
+    tastes = {row: Taste.of(loaded.histories.take(np.array([row]))) for row in drawn}
     recommender = loaded.recommender()
     pairs = {
         json.dumps([loaded.users.ids[row], one.item_id]): (tastes[row], one.item)
@@ -87,10 +87,3 @@ def judge(
             f"The classifier tells the model's worse half from its better half with an AUC of {likeness:.2f} on {held.sum()} other pairs."
         )
     console.print(str(folder / "judged.jsonl"))
-
-
-def taste(release: Release, row: int) -> Taste:
-    """What a user of the release liked and disliked."""
-    history = release.histories.take(np.array([row]))
-    against = np.isin(history.actions, _AGAINST)
-    return Taste(tuple(history.items[~against].tolist()), tuple(history.items[against].tolist()))

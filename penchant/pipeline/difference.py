@@ -59,6 +59,7 @@ class _Stages:
         kept_out: Items that must not be shown.
         merged: Among all candidates, before a ranker.
         ranked: The same after it; of all candidates as merged where there is none.
+        left_out: Candidates that were left out as bad matches.
     """
 
     places: dict[str, int]
@@ -66,6 +67,7 @@ class _Stages:
     kept_out: frozenset[str]
     merged: dict[str, int]
     ranked: dict[str, int]
+    left_out: frozenset[str]
 
     @classmethod
     def of(cls, found: Recommendation, catalog: Catalog) -> _Stages:
@@ -74,7 +76,7 @@ class _Stages:
         kept_out = [] if found.kept_out is None else catalog.items.decode(np.flatnonzero(found.kept_out[1:]) + 1)
         ranked = {} if found.merged is None else _places(catalog.items.decode(found.merged.items))
         merged = ranked if found.unranked is None else _places(catalog.items.decode(found.unranked))
-        return cls(places, ranks, frozenset(kept_out), merged, ranked)
+        return cls(places, ranks, frozenset(kept_out), merged, ranked, frozenset(catalog.items.decode(found.left_out)))
 
     def moved(self, item: str) -> str:
         """What the ranker did to an item; empty where it did nothing."""
@@ -97,6 +99,8 @@ def _why(item: str, one: _Stages, other: _Stages, old: Catalog, new: Catalog) ->
     for stages, then in ((one, "first"), (other, "second")):
         if item in stages.kept_out:
             return f"must not be shown in the {then}: seen, hidden, out of stock, blocked, or left out by a rule"
+        if item in stages.left_out:
+            return f"left out as a bad match in the {then}"
     changed = [
         (_weight(one.rank(name, item)) - _weight(other.rank(name, item)), name) for name in dict.fromkeys([*one.ranks, *other.ranks])
     ]

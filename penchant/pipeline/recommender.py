@@ -17,6 +17,7 @@ from penchant.data.histories import Histories
 from penchant.pipeline.budget import Budget
 from penchant.pipeline.calls import FAILED, LATE, Answered, Calls, OneByOne
 from penchant.pipeline.lane import Generator
+from penchant.pipeline.matches import BadMatches, without
 from penchant.pipeline.merge import Merged, merge
 from penchant.pipeline.names import names
 from penchant.pipeline.pace import Pace, smoothed
@@ -100,6 +101,7 @@ class Recommendation:
         ignored: Events of the history that steering left out.
         kept_out: bool[N + 1], items that must not be shown; None where one model was asked for.
         unranked: int32[C], the items of ``merged`` in the order of before the ranker; None where there was none.
+        left_out: int32[...], candidates that were left out as bad matches; they are not in ``merged``.
     """
 
     suggestions: tuple[Suggestion, ...]
@@ -116,6 +118,7 @@ class Recommendation:
     ignored: int = 0
     kept_out: np.ndarray | None = None
     unranked: np.ndarray | None = None
+    left_out: np.ndarray = field(default_factory=lambda: np.zeros(0, np.int32))
 
 
 class Recommender:
@@ -134,6 +137,7 @@ class Recommender:
         calls: How generators are called; one by one by default.
         goods: The catalogue as rules see it; by default nobody knows what is alike or popular.
         ranker: Orders what was merged; None leaves it.
+        matches: Leaves out the worst of what was merged and ranked; None leaves all in. Rules may bring an item back.
         budget: Processor time for dear rungs and for reasons, of lists that have a deadline; None: as much as they take.
     """
 
@@ -151,6 +155,7 @@ class Recommender:
         calls: Calls | None = None,
         goods: Goods | None = None,
         ranker: Ranker | None = None,
+        matches: BadMatches | None = None,
         budget: Budget | None = None,
     ) -> None:
         named = {name for rung in rungs for name in rung.generators} | set(newcomers) | {last}
@@ -158,7 +163,7 @@ class Recommender:
         require(not unknown, f"generators {unknown}", f"the models are {sorted(models)}", "name models that exist")
         require(len(rungs) > 0, "no rungs", "a list is made in some way", "pass at least one rung")
         self.catalog, self.models, self.rungs, self.newcomers, self.last = catalog, dict(models), tuple(rungs), dict(newcomers), last
-        self.explainer, self.ranker = explainer, ranker
+        self.explainer, self.ranker, self.matches = explainer, ranker, matches
         self.goods = goods or Goods(catalog)
         self.policy = Policy((policy or PolicySettings()).rules(), self.goods)
         self.blocked = tuple(sorted(blocked))
@@ -255,6 +260,7 @@ class Recommender:
             whole.num_events - row.num_events,
             made.kept_out,
             made.unranked,
+            made.left_out,
         )
 
     def _by_model(self, model: str, asked: Asked, out: _Out, clock: _Clock) -> _Made:
@@ -286,6 +292,11 @@ class Recommender:
         clock.stage("rank")
         wishes = [Leaning(self.goods, taste) for taste in steering.tastes]
         mask = out.mask()
+        left_out = self._left_out(asked, merged, mask, answered.missing)
+        if len(left_out):
+            whole, merged = merged, without(merged, left_out)
+            unranked = merged.items if whole.items is unranked else unranked[~np.isin(unranked, left_out)]
+        clock.stage("matches")
         chosen = policy.choose(asked, merged.items, merged.scores, mask, wishes)
         return _Made(
             rung,
@@ -297,7 +308,16 @@ class Recommender:
             chosen,
             mask,
             None if merged.items is unranked else unranked,
+            left_out,
         )
+
+    def _left_out(self, asked: Asked, merged: Merged, barred: np.ndarray, missing: dict[str, str]) -> np.ndarray:
+        """int32[...], the worst matches; none where nobody tells them, or where that fails."""
+        try:
+            return merged.items[:0] if self.matches is None else self.matches.worst(asked.history, merged, asked.k, barred)
+        except (PenchantError, RuntimeError, ValueError, IndexError):
+            missing["matches"] = FAILED
+            return merged.items[:0]
 
     def _ranked(self, row: Histories, merged: Merged, missing: dict[str, str]) -> Merged:
         """In the ranker's order, and as merged where it fails."""
@@ -418,6 +438,7 @@ class _Made:
     chosen: Chosen | None = None
     kept_out: np.ndarray | None = None
     unranked: np.ndarray | None = None
+    left_out: np.ndarray = field(default_factory=lambda: np.zeros(0, np.int32))
 
 
 class _Clock:

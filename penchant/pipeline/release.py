@@ -7,6 +7,7 @@ models/NAME/     one artifact a model
 head-quantiser/  made the codes of Tandem's code head, where these are not those of the item space
 encoder/         the text encoder, where it was fitted to this catalogue
 ranker/          orders what generators named, where that was better than merging alone
+matches/         leaves out the worst matches of a list, where somebody judged matches
 portraits/       makes portraits of users: the tree of categories, and what many users show about it
 histories.parquet, users.parquet
 report/          evaluation: JSON, Markdown, figures
@@ -49,6 +50,7 @@ from penchant.pipeline.budget import Budget
 from penchant.pipeline.calls import Calls
 from penchant.pipeline.indexed import LARGE
 from penchant.pipeline.lane import Generator
+from penchant.pipeline.matches import BadMatches
 from penchant.pipeline.policy import PolicySettings
 from penchant.pipeline.ranker import LightRanker, Ranker
 from penchant.pipeline.reasons import BySample, ByScores, Explainer
@@ -117,6 +119,7 @@ class Release:
         ranker: Orders what generators named; None leaves it as merged.
         blocked: Codes of items that must not be shown.
         portraits: Makes portraits of users; None in releases of before they were part of one.
+        matches: Leaves out the worst matches of a list; None leaves all in.
     """
 
     path: Path
@@ -133,6 +136,7 @@ class Release:
     ranker: Ranker | None = None
     blocked: frozenset[int] = field(default=frozenset())
     portraits: Portraits | None = None
+    matches: BadMatches | None = None
 
     @property
     def tandem(self) -> Tandem:
@@ -199,6 +203,7 @@ class Release:
             calls=calls,
             budget=budget,
             ranker=self.ranker,
+            matches=self.matches,
             goods=Goods(self.space.catalog, vectors=self.space.vectors[TEXT], events=self.space.events),
         )
 
@@ -215,6 +220,7 @@ def write_release(
     head_quantiser: Quantiser | None = None,
     ranker: LightRanker | None = None,
     portraits: Portraits | None = None,
+    matches: BadMatches | None = None,
 ) -> None:
     """Write a release, atomically.
 
@@ -225,6 +231,7 @@ def write_release(
         head_quantiser: Made the codes of Tandem's code head of what Tandem has learnt; None where it has the space's.
         ranker: Of the merged list; None for none.
         portraits: Makes portraits of users; a server of a release without them fits them itself.
+        matches: Leaves out the worst matches of a list, known by the text vectors of ``space``; None for none.
     """
     with write_artifact(folder, kind=KIND, settings=settings.plain()) as out:
         space.save(out.path / "items")
@@ -238,6 +245,8 @@ def write_release(
             ranker.save(out.path / "ranker")
         if portraits is not None:
             save_portraits(portraits, out.path / "portraits")
+        if matches is not None:
+            matches.save(out.path / "matches")
         h = dataset.histories
         out.table(
             "histories", pl.DataFrame({"user": h.users[h.rows], "item": h.items, "action": h.actions, "time": h.times, "domain": h.domains})
@@ -266,7 +275,7 @@ def load_release(folder: Path) -> Release:
     tandem = cast(Tandem, models["tandem"])
     space.check_codes(tandem.tokens.codes.numpy(), "tandem")
     models |= served(tandem, settings)
-    head, ranker, portraits = (folder / name for name in ("head-quantiser", "ranker", "portraits"))
+    head, ranker, portraits, matches = (folder / name for name in ("head-quantiser", "ranker", "portraits", "matches"))
     report = folder / "report"
     return Release(
         path=folder,
@@ -282,6 +291,7 @@ def load_release(folder: Path) -> Release:
         head_quantiser=load_quantiser(saved.child("head-quantiser")) if head.exists() else None,
         ranker=LightRanker.load(saved.child("ranker")) if ranker.exists() else None,
         portraits=load_portraits(saved.child("portraits")) if portraits.exists() else None,
+        matches=BadMatches.load(saved.child("matches"), space.vectors[TEXT]) if matches.exists() else None,
     )
 
 

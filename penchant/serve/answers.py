@@ -89,6 +89,7 @@ class Trace(Answer):
     generators: dict[str, Stage]
     merged: list[Candidate] = Field(description="Candidates of all generators, best first, before the policy.")
     ranked: list[Candidate] = Field(description="After filters and changes of scores, before places were given away.")
+    left_out: list[str] = Field(description="Item ids of candidates that were left out as the worst matches.")
 
 
 class RecommendOut(Answer):

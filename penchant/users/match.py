@@ -3,7 +3,7 @@
 As in Indeed's eBadMatch (atlas: Expected Bad Match) a judge labels a sample of pairs of user and item, a classifier learns from these
 labels, and what it finds most likely bad is left out after ranking. A judge's labels are not the truth: both are measured.
 
-Letters: n pairs, N items, D width of item vectors, F features.
+Letters: n pairs, N items, D width of item vectors, P parts of these, F features.
 """
 
 from __future__ import annotations
@@ -18,16 +18,20 @@ from sklearn.decomposition import PCA
 from sklearn.linear_model import LogisticRegression
 
 from penchant.core.errors import InputError, PenchantError, require
+from penchant.data.histories import Histories
+from penchant.data.schema import ACTION_CODE
 from penchant.llm.labels import Labeller
 from penchant.llm.model import Choice, Choose, LanguageModel
 from penchant.llm.prompt import Prompt
 from penchant.llm.quoting import plain
+from penchant.users.together import AGAINST
 
 BAD, GOOD = "Bad", "Good"
 _PROMPT = "match.v1"
 _TOLD = 4  # items of a taste that a judge is told
 _SHORT = 90  # characters of each of these: all of them fit into one quotation
 _COMPONENTS = 16  # of item vectors that the classifier sees
+_AGAINST = [ACTION_CODE[name] for name in AGAINST if name in ACTION_CODE]
 
 
 @dataclass(frozen=True)
@@ -40,6 +44,16 @@ class Taste:
 
     liked: tuple[int, ...] = ()
     disliked: tuple[int, ...] = ()
+
+    @classmethod
+    def of(cls, history: Histories) -> Self:
+        """Of somebody who likes what nothing was done against.
+
+        Args:
+            history: One row.
+        """
+        against = np.isin(history.actions, _AGAINST)
+        return cls(tuple(history.items[~against].tolist()), tuple(history.items[against].tolist()))
 
 
 class MatchJudge:
@@ -86,29 +100,47 @@ class PairFeatures:
         vectors: float32[N + 1, D] of items; row 0 is zeros.
         likes: int64[N + 1], how often each item was liked, by all users.
         dislikes: int64[N + 1], how often it was disliked.
+        parts: float32[N + 1, P], what was found to tell items apart most; None finds it.
     """
 
-    def __init__(self, vectors: np.ndarray, likes: np.ndarray, dislikes: np.ndarray) -> None:
+    def __init__(self, vectors: np.ndarray, likes: np.ndarray, dislikes: np.ndarray, parts: np.ndarray | None = None) -> None:
         self.vectors = vectors / np.maximum(np.linalg.norm(vectors, axis=1, keepdims=True), 1e-9)
         self.likes, self.dislikes = likes, dislikes
-        self._parts = PCA(min(_COMPONENTS, *self.vectors.shape), random_state=0).fit_transform(self.vectors)
+        self._usual = dislikes.sum() / max(dislikes.sum() + likes.sum(), 1)
+        self.parts = PCA(min(_COMPONENTS, *vectors.shape), random_state=0).fit_transform(self.vectors) if parts is None else parts
+
+    @classmethod
+    def counting(cls, vectors: np.ndarray, tastes: Sequence[Taste]) -> Self:
+        """What is known where these are all that people liked and disliked.
+
+        Args:
+            vectors: float32[N + 1, D] of items; row 0 is zeros.
+            tastes: Of each user.
+        """
+        of_all = ([one.liked for one in tastes], [one.disliked for one in tastes])
+        likes, dislikes = (
+            np.bincount(np.fromiter((code for had in lists for code in had), np.int64), minlength=len(vectors)) for lists in of_all
+        )
+        return cls(vectors, likes, dislikes)
 
     def of(self, pairs: Sequence[tuple[Taste, int]]) -> np.ndarray:
         """float32[n, F]: likeness to what was liked and disliked, how the item and the user otherwise fare, and what the item is."""
         if not len(pairs):
-            return np.zeros((0, 5 + self._parts.shape[1]), np.float32)
-        rows, items = np.arange(len(pairs)), np.array([item for _, item in pairs], np.int64)
-        liked, disliked = (self._counts(codes) for codes in ([one.liked for one, _ in pairs], [one.disliked for one, _ in pairs]))
+            return np.zeros((0, 5 + self.parts.shape[1]), np.float32)
+        tastes: dict[int, int] = {}  # a taste of many pairs is looked at once
+        rows = np.array([tastes.setdefault(id(taste), len(tastes)) for taste, _ in pairs])
+        firsts = [pairs[place][0] for place in np.unique(rows, return_index=True)[1].tolist()]
+        items = np.array([item for _, item in pairs], np.int64)
+        liked, disliked = (self._counts(codes) for codes in ([one.liked for one in firsts], [one.disliked for one in firsts]))
         mean = [(had @ self.vectors) / np.maximum(had.sum(axis=1), 1) for had in (liked, disliked)]
-        near = [(np.asarray(one) * self.vectors[items]).sum(axis=1) for one in mean]
+        near = [(np.asarray(one)[rows] * self.vectors[items]).sum(axis=1) for one in mean]
         # An item's own dislikes, but for the user's, and a user's, each as if it had five more events of the usual kind.
         mine = [np.asarray(had[rows, items]).ravel() > 0 for had in (liked, disliked)]
-        usual = self.dislikes.sum() / max(self.dislikes.sum() + self.likes.sum(), 1)
         others, against = self.likes[items] - mine[0], self.dislikes[items] - mine[1]
-        users, user_against = (np.asarray(had.sum(axis=1)).ravel() for had in (liked, disliked))
-        of_item = (against + 5 * usual) / (against + others + 5)
-        of_user = (user_against + 5 * usual) / (user_against + users + 5)
-        return np.column_stack([*near, of_item, of_user, np.log1p(self.likes[items]), self._parts[items]]).astype(np.float32)
+        users, user_against = (np.asarray(had.sum(axis=1)).ravel()[rows] for had in (liked, disliked))
+        of_item = (against + 5 * self._usual) / (against + others + 5)
+        of_user = (user_against + 5 * self._usual) / (user_against + users + 5)
+        return np.column_stack([*near, of_item, of_user, np.log1p(self.likes[items]), self.parts[items]]).astype(np.float32)
 
     def _counts(self, lists: Sequence[Sequence[int]]) -> sparse.csr_matrix:
         """float32[n, N + 1], how often each item is in each list."""
@@ -159,7 +191,20 @@ class MatchFilter:
 
     def kept(self, features: np.ndarray, share: float) -> np.ndarray:
         """bool[n], all but this share of the pairs, those most likely bad."""
-        require(0 <= share < 1, f"share={share}", "something stays", "pass a share from 0 to below 1")
-        keep = np.ones(len(features), bool)
-        keep[np.argsort(-self.bad(features), kind="stable")[: int(share * len(features))]] = False
-        return keep
+        return kept(self.bad(features), share)
+
+
+def kept(worst: np.ndarray, share: float) -> np.ndarray:
+    """bool[n], all but a share of the pairs, those that are worst; of equals the first ones go.
+
+    Args:
+        worst: float64[n], more is worse.
+        share: Of pairs that are left out.
+
+    Raises:
+        InputError: The share is not from 0 to below 1.
+    """
+    require(0 <= share < 1, f"share={share}", "something stays", "pass a share from 0 to below 1")
+    keep = np.ones(len(worst), bool)
+    keep[np.argsort(-worst, kind="stable")[: int(share * len(worst))]] = False
+    return keep

@@ -22,6 +22,8 @@ PINNED = {
     "interest.v1": "63df214506ce",
     "interest_thought.v1": "81df6e48723f",
     "noise.v1": "682676e0b8df",
+    "quality.v1": "881183caf12a",
+    "queries.v1": "dd14182e42ce",
 }
 
 

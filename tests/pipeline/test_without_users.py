@@ -27,6 +27,8 @@ def folder(tmp_path: Path) -> Path:
             model.tensors("counts", {"counts": np.arange(4)})
         with write_artifact(out.path / "portraits", kind="portraits") as portraits:
             portraits.tensors("adoption", {"common": np.arange(4)})
+        with write_artifact(out.path / "matches", kind="bad-matches") as matches:
+            matches.tensors("items", {"likes": np.arange(4)})
         out.table("histories", events)
         out.table("users", pl.DataFrame({"user_id": USERS}))
         out.json("report/report", {"title": "how good"})

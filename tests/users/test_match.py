@@ -23,15 +23,7 @@ def planted(n: int = 400) -> tuple[list[tuple[Taste, int]], np.ndarray, PairFeat
         tastes.append(taste)
         pairs.append((taste, item))
         bad.append(kinds[item - 1] != kind)
-    return pairs, np.array(bad), features(vectors, tastes)
-
-
-def features(vectors: np.ndarray, tastes: list[Taste]) -> PairFeatures:
-    counts = [
-        np.bincount([code for codes in had for code in codes], minlength=len(vectors))
-        for had in zip(*((one.liked, one.disliked) for one in tastes), strict=True)
-    ]
-    return PairFeatures(vectors, *counts)
+    return pairs, np.array(bad), PairFeatures.counting(vectors, tastes)
 
 
 def test_the_classifier_learns_what_the_judge_says_even_of_doubtful_labels() -> None:
@@ -51,8 +43,8 @@ def test_the_classifier_learns_what_the_judge_says_even_of_doubtful_labels() -> 
 def test_an_event_does_not_tell_of_itself() -> None:
     _, _, known = planted()
     taste = Taste((1, 2), (30,))
-    without = features(known.vectors, [Taste((1, 2), ())])
-    with_it = features(known.vectors, [taste])
+    without = PairFeatures.counting(known.vectors, [Taste((1, 2), ())])
+    with_it = PairFeatures.counting(known.vectors, [taste])
     assert with_it.of([(taste, 30)])[0, 2] == pytest.approx((5 / 3) / 5, abs=1e-6), "as if nobody had disliked it"
     assert without.of([(Taste((1, 2), ()), 30)])[0, 2] == 0.0
 

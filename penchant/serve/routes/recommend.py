@@ -160,7 +160,7 @@ def _trace(found: Recommendation, cards: Cards) -> Trace:
     }
     merged = [] if found.merged is None else candidates(found.merged.items, found.merged.scores)
     ranked = [] if found.ranked is None else candidates(found.ranked.items, found.ranked.scores)
-    return Trace(generators=stages, merged=merged, ranked=ranked)
+    return Trace(generators=stages, merged=merged, ranked=ranked, left_out=cards.ids(found.left_out.tolist()))
 
 
 def wanted(asked: RecommendIn, num_items: int) -> int:
