@@ -129,11 +129,11 @@ def means(asked: Targets, targets: np.ndarray, values: sparse.csr_matrix, world:
         world: Its training part has the items' means.
         items: Which of the two.
     """
-    train = world.split.train
+    train, size = world.split.train, world.dataset.num_items + 1
     seen = np.asarray(values[train.users[train.rows], train.items]).ravel()
     whole = float(seen.mean())
-    counts = np.bincount(train.items, minlength=values.shape[1])
-    usual = (np.bincount(train.items, seen, minlength=values.shape[1]) + 5.0 * whole) / (counts + 5.0)  # five events of the usual kind
+    counts = np.bincount(train.items, minlength=size)
+    usual = (np.bincount(train.items, seen, minlength=size) + 5.0 * whole) / (counts + 5.0)  # five events of the usual kind
     past = asked.histories
     own = np.asarray(values[past.users[past.rows], past.items]).ravel() - (usual[past.items] if items else whole)
     offsets = np.bincount(past.rows, own, minlength=len(past)) / np.maximum(past.lengths, 1)
@@ -143,13 +143,13 @@ def means(asked: Targets, targets: np.ndarray, values: sparse.csr_matrix, world:
 def questions(model: Rater, asked: Targets, targets: np.ndarray, values: sparse.csr_matrix, titles: Sequence[str]) -> list[Ask | Choose]:
     """What the model is asked of each user."""
     prompt, past, found = Prompt.load(PROMPT), asked.histories.last(model.shots), []
-    for row, target in enumerate(targets.tolist()):
+    for row, target in enumerate(targets):
         items, user = past.row(row), int(past.users[row])
         given = np.asarray(values[[user] * len(items), items]).ravel() if len(items) else np.zeros(0)
         if model.shuffled:
             given = generator(model.seed, user).permutation(given)
-        rated = ", ".join(f"{quoted(titles[code - 1])} with {value:.0f}" for code, value in zip(items.tolist(), given, strict=True))
-        messages = prompt.fill(rated=f"The person rated {rated}. " if rated else "", item=titles[target - 1])
+        rated = ", ".join(f"{quoted(titles[int(code) - 1])} with {value:.0f}" for code, value in zip(items, given, strict=True))
+        messages = prompt.fill(rated=f"The person rated {rated}. " if rated else "", item=titles[int(target) - 1])
         found.append(Ask(messages, max_tokens=_TOKENS) if model.free else Choose(messages, NUMBERS))
     return found
 
