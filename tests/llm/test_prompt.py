@@ -18,7 +18,7 @@ PINNED = {
     "match.v1": "f14aed51d5a2",
     "portrait.v1": "8a183f9b35a6",
     "label.v1": "59a40a64fe7e",
-    "entail.v1": "8a928969cd21",
+    "entail.v1": "ec1d758031d6",
     "interest.v1": "ea72800d48e6",
     "next.v1": "33758073f7e6",
     "rate.v1": "89a6eb46d37b",

@@ -27,7 +27,9 @@ from penchant.users.bias import COLOURS, GENDER_AND_AGE, NOBODY, Counterfactuals
 from penchant.users.categories import CategoryTree
 from penchant.users.portrait import Portraits
 
-PAPER = Paper("Counterfactual bias check", "Counterfactual prompts for portraits by language models", "Penchant", "")
+PAPER = Paper(
+    "Counterfactual bias check", "Counterfactual prompts for portraits by language models", "Penchant, 2026", "docs/language-models.md"
+)
 TINY = {"language": None, "users": 20}
 _NAMED = 3  # interests told
 _NEXT = 5  # interests among which the next item's are looked for
