@@ -1,4 +1,4 @@
-"""Checkers of explanations (Sorbonne, 2025): which of them tell a true sentence from the same one with something untrue in it.
+"""Checkers of explanations (arXiv:2512.24366): which of them tell a true sentence from the same one with something untrue in it.
 
 Flow     a sentence of a template, true by construction, and an edit of it (another category, item or verb, or a negation) -> scores by
          rules that look names up, by a language model that says whether the facts entail it, by likeness of sentence and facts
@@ -27,7 +27,12 @@ from penchant.pipeline.edits import as_text, edited
 from penchant.recipes.language.shared import language_model
 from penchant.recipes.language.told import Grounds
 
-PAPER = Paper("Factual consistency of explanations", "Factual consistency of explainable recommendation", "Sorbonne, 2025", "no identifier")
+PAPER = Paper(
+    "Factual consistency of explanations",
+    "On the Factual Consistency of Text-based Explainable Recommendation Models",
+    "Sorbonne, 2025",
+    "arXiv:2512.24366",
+)
 TINY = {"language": None, "users": 20}
 Pairs = list[tuple[str, Evidence]]
 

@@ -1,4 +1,4 @@
-"""Factual consistency of explanations (Sorbonne, 2025): how many statements are borne out, and how many facts they tell.
+"""Factual consistency of explanations (arXiv:2512.24366): how many statements are borne out, and how many facts they tell.
 
 Flow     an item of a user's list and the events that drove it (EASE) -> words of a template, of a language model, or of the model with
          what is not borne out dropped -> statements, looked up one by one -> precision and recall
@@ -25,7 +25,12 @@ from penchant.pipeline.explanations import Case
 from penchant.recipes.language.shared import language_model
 from penchant.recipes.language.told import Grounds
 
-PAPER = Paper("Factual consistency of explanations", "Factual consistency of explainable recommendation", "Sorbonne, 2025", "no identifier")
+PAPER = Paper(
+    "Factual consistency of explanations",
+    "On the Factual Consistency of Text-based Explainable Recommendation Models",
+    "Sorbonne, 2025",
+    "arXiv:2512.24366",
+)
 TINY = {"language": None, "users": 20}
 _NAMED = 3  # categories of an item that could be told
 
