@@ -24,7 +24,7 @@ from penchant.core.errors import require
 from penchant.core.seeds import generator
 from penchant.data.dataset import Dataset
 from penchant.data.splits import Targets
-from penchant.llm.model import Ask, Choice, Choose, Completion, LanguageModel
+from penchant.llm.model import Ask, Choice, Choose, Completion, LanguageModel, Message, ended
 from penchant.llm.prompt import Prompt
 from penchant.llm.quoting import quoted
 from penchant.recipes.language.shared import language_model
@@ -36,8 +36,12 @@ TINY = {"language": None, "users": 20}
 PROMPT = "rate.v1"
 NUMBERS = ("1", "2", "3", "4", "5")
 _MIDDLE = 3.0
-_NUMBER = re.compile(r"^\W*([1-5])(?:\s*(?:/|out of)\s*5)?\W*$")  # the number alone, as it is asked for
-_TOKENS = 8
+_QUOTED = re.compile(r'"[^"]*"?')
+_SCALE = re.compile(r"(?:/|\bout of\b|\bto\b)\s*5\b")
+_NUMBER = re.compile(r"(?<![\w.])\d+(?![\w]|\.\d)")
+_TOKENS = 40
+_LEAST = 1e-9  # chance of a number that was not chosen
+_BLANK = "N/A"  # an item without content: what is said of it is what the model always says
 
 
 @dataclass
@@ -49,6 +53,7 @@ class Rater:
         shots: Ratings of the user's own, the newest, in the prompt.
         shuffled: Whether they are dealt to the wrong items.
         free: Whether the number is written as a text, and read.
+        calibrated: Whether what the model says of any item is taken off, and training's shares of the numbers are put in its place.
         items: Without a model: whether the item's mean counts beside the user's.
         users: Looked at, at most.
         seed: Of what is shuffled.
@@ -58,6 +63,7 @@ class Rater:
     shots: int
     shuffled: bool
     free: bool
+    calibrated: bool
     items: bool
     users: int
     seed: int
@@ -69,6 +75,7 @@ def build(
     shots: int = 0,
     shuffled: bool = False,
     free: bool = False,
+    calibrated: bool = False,
     items: bool = False,
     users: int = 200,
     language: str | None = "",
@@ -80,12 +87,13 @@ def build(
         shots: Ratings of the user's own in the prompt, the newest; 0 is zero-shot.
         shuffled: Deal these ratings to the items at random, as a control.
         free: Let the model write, in place of weighing the five numbers.
+        calibrated: Take off what the model says of any item, and put training's shares of the numbers in its place.
         items: Without a model: guess by the item's mean and how the user deviates, in place of the user's mean.
         users: Looked at, at most.
         language: Where the model is, see ``language_model``; None for means.
     """
     require(shots >= 0, f"shots={shots}", "a prompt has so many ratings", "pass 0 for none")
-    return Rater(None if language is None else language_model(language), shots, shuffled, free, items, users, lab.seed)
+    return Rater(None if language is None else language_model(language), shots, shuffled, free, calibrated, items, users, lab.seed)
 
 
 def measure(model: Rater, world: World) -> dict[str, np.ndarray]:
@@ -101,7 +109,7 @@ def measure(model: Rater, world: World) -> dict[str, np.ndarray]:
     if model.model is None:
         guessed, valid = means(asked, targets, values, world, items=model.items), np.ones(len(truth))
     else:
-        answers = answered(model.model, questions(model, asked, targets, values, world.dataset.catalog.titles()))
+        answers = guesses(model, model.model, asked, targets, values, world)
         valid = np.isfinite(answers).astype(np.float64)
         guessed = np.where(valid > 0, answers, _MIDDLE)
     return {"squared error": (guessed - truth) ** 2, "absolute error": np.abs(guessed - truth), "valid": valid}
@@ -140,40 +148,67 @@ def means(asked: Targets, targets: np.ndarray, values: sparse.csr_matrix, world:
     return np.clip((usual[targets] if items else whole) + offsets, 1.0, 5.0)
 
 
-def questions(model: Rater, asked: Targets, targets: np.ndarray, values: sparse.csr_matrix, titles: Sequence[str]) -> list[Ask | Choose]:
-    """What the model is asked of each user."""
-    prompt, past, found = Prompt.load(PROMPT), asked.histories.last(model.shots), []
-    for row, target in enumerate(targets):
-        items, user = past.row(row), int(past.users[row])
-        given = np.asarray(values[[user] * len(items), items]).ravel() if len(items) else np.zeros(0)
-        if model.shuffled:
-            given = generator(model.seed, user).permutation(given)
-        rated = ", ".join(f"{quoted(titles[int(code) - 1])} with {value:.0f}" for code, value in zip(items, given, strict=True))
-        messages = prompt.fill(rated=f"The person rated {rated}. " if rated else "", item=titles[int(target) - 1])
-        found.append(Ask(messages, max_tokens=_TOKENS) if model.free else Choose(messages, NUMBERS))
+def guesses(model: Rater, asked: LanguageModel, users: Targets, targets: np.ndarray, values: sparse.csr_matrix, world: World) -> np.ndarray:
+    """float64[R], what a language model guesses; not-a-number where no number came.
+
+    Args:
+        model: Says what is in the prompt, and how answers are read.
+        asked: The language model.
+        users: R users.
+        targets: int[R], the items to be rated.
+        values: See ``ratings``.
+        world: Its training part has the shares of the numbers.
+    """
+    titles = world.dataset.catalog.titles()
+    told = [shown(model, users, row, values, titles) for row in range(len(targets))]
+    prompt = Prompt.load(PROMPT)
+    questions = [prompt.fill(rated=rated, item=titles[int(target) - 1]) for rated, target in zip(told, targets, strict=True)]
+    if model.free:
+        written = asked.complete([Ask(messages, max_tokens=_TOKENS) for messages in questions])
+        return np.array([read(ended(one)) if isinstance(one, Completion) else np.nan for one in written])
+    scores = weighed(asked, questions)
+    if model.calibrated:
+        train = world.split.train
+        seen = np.asarray(values[train.users[train.rows], train.items]).ravel().round().astype(np.int64)
+        shares = np.bincount(seen.clip(1, 5), minlength=6)[1:] + 1.0
+        scores += np.log(shares / shares.sum()) - weighed(asked, [prompt.fill(rated=rated, item=_BLANK) for rated in told])
+    return expected(scores)
+
+
+def shown(model: Rater, users: Targets, row: int, values: sparse.csr_matrix, titles: Sequence[str]) -> str:
+    """What the prompt tells of a user: the newest ratings, if any."""
+    newest = users.histories.take(np.array([row])).last(model.shots)
+    items, user = newest.items, int(newest.users[0])
+    if not len(items):
+        return ""
+    given = np.asarray(values[[user] * len(items), items]).ravel()
+    given = generator(model.seed, user).permutation(given) if model.shuffled else given
+    rated = ", ".join(f"{quoted(titles[int(code) - 1])} with {value:.0f}" for code, value in zip(items, given, strict=True))
+    return f"The person rated {rated}. "
+
+
+def weighed(model: LanguageModel, questions: Sequence[tuple[Message, ...]]) -> np.ndarray:
+    """float64[R, 5], the logarithm of how likely each number is; not-a-number where no answer came.
+
+    Of a model that tells no more than its choice, that number is all but certain.
+    """
+    found = np.full((len(questions), len(NUMBERS)), np.nan)
+    for row, one in enumerate(model.choose([Choose(messages, NUMBERS) for messages in questions])):
+        if isinstance(one, Choice):
+            found[row] = np.log(np.eye(len(NUMBERS))[one.option] + _LEAST) if one.scores is None else one.scores
     return found
 
 
-def answered(model: LanguageModel, asked: Sequence[Ask | Choose]) -> np.ndarray:
-    """float64[R], the expected value where numbers are weighed, the written one else; not-a-number where no number came."""
-    written = model.complete([one for one in asked if isinstance(one, Ask)])
-    chosen = model.choose([one for one in asked if isinstance(one, Choose)])
-    found = [read(one.text) if isinstance(one, Completion) else np.nan for one in written]
-    return np.array([*found, *(expected(one) if isinstance(one, Choice) else np.nan for one in chosen)], np.float64)
-
-
-def expected(answer: Choice) -> float:
-    """The expected value of the number, or the one that was chosen where the model tells no more."""
-    if answer.scores is None:
-        return float(NUMBERS[answer.option])
-    chances = np.exp(answer.scores - answer.scores.max())
-    return float(chances @ np.arange(1, 6) / chances.sum())
+def expected(scores: np.ndarray) -> np.ndarray:
+    """float64[R], the expected number under scores float64[R, 5]."""
+    chances = np.exp(scores - scores.max(axis=1, keepdims=True))
+    return chances @ np.arange(1, len(NUMBERS) + 1) / chances.sum(axis=1)
 
 
 def read(text: str) -> float:
-    """The number that a text is; not-a-number of one that says anything else."""
-    found = _NUMBER.match(text)
-    return float(found[1]) if found else float("nan")
+    """The one number from 1 to 5 that a text names outside of quotation marks; not-a-number where there is none, or another one too."""
+    found = {int(one) for one in _NUMBER.findall(_SCALE.sub("", _QUOTED.sub("", text)))}
+    return float(found.pop()) if len(found) == 1 and found <= set(range(1, 6)) else float("nan")
 
 
 SHOTS = 8
@@ -195,9 +230,23 @@ CLAIMS = [
         note=_NOTE + "Shuffled ratings are the same ones dealt to the wrong items: they tell how the user rates, not what.",
     ),
     Claim(
+        name="calibration-helps-rated-numbers",
+        says="A chat model guesses ratings better once what it says of any item is taken off and known shares are put in its place.",
+        subject=Arm("few-shot, calibrated", "chatgpt_ratings", {"shots": SHOTS, "calibrated": True}),
+        rivals=[Arm("few-shot", "chatgpt_ratings", {"shots": SHOTS})],
+        dataset="ml-100k",
+        metric="squared error",
+        lower=True,
+        rows="ratings",
+        shown=("absolute error",),
+        budget=Budget(steps=1),
+        seeds=(0,),
+        note=_NOTE + "What it says of any item is asked with the same ratings and an item without content.",
+    ),
+    Claim(
         name="few-shot-ratings-beat-means",
         says="A chat model that sees the user's newest ratings guesses the next one better than means do.",
-        subject=Arm("few-shot", "chatgpt_ratings", {"shots": SHOTS}),
+        subject=Arm("few-shot, calibrated", "chatgpt_ratings", {"shots": SHOTS, "calibrated": True}),
         rivals=[
             Arm("user mean", "chatgpt_ratings", {"language": None}),
             Arm("item mean and user offset", "chatgpt_ratings", {"language": None, "items": True}),
@@ -221,7 +270,8 @@ CLAIMS = [
         shown=("squared error", "absolute error"),
         budget=Budget(steps=1),
         seeds=(0,),
-        note=_NOTE + "Of use is an answer that is a number from 1 to 5 and nothing else. What is chosen is always valid by construction; "
+        note=_NOTE
+        + "Of use is a text that names one number from 1 to 5 outside of titles. What is chosen is always valid by construction; "
         "what is of interest is how often free text is not. An answer of no use counts as the middle of the scale.",
     ),
 ]

@@ -22,16 +22,16 @@ def as_before(asked: Ask | Choose) -> str:
 
 
 def rater(**settings: object) -> Rater:
-    found = Rater(Scripted(as_before), shots=2, shuffled=False, free=False, items=False, users=50, seed=0)
+    found = Rater(Scripted(as_before), shots=2, shuffled=False, free=False, calibrated=False, items=False, users=50, seed=0)
     return replace(found, **settings)  # type: ignore[arg-type]
 
 
 def test_own_ratings_reach_the_prompt_and_the_answer_the_guess() -> None:
     values = measure(rater(), world())
     assert len(values["squared error"]) == USERS
-    np.testing.assert_allclose(values["squared error"], 0.0)  # every user rates everything alike
+    np.testing.assert_allclose(values["squared error"], 0.0, atol=1e-6)  # every user rates everything alike
     truth = 1.0 + np.arange(USERS) % 5
-    np.testing.assert_allclose(measure(rater(shots=0), world())["absolute error"], np.abs(truth - 3.0))
+    np.testing.assert_allclose(measure(rater(shots=0), world())["absolute error"], np.abs(truth - 3.0), atol=1e-6)
 
 
 def test_the_target_is_not_in_the_prompt() -> None:
@@ -61,7 +61,7 @@ def test_shuffled_ratings_are_the_same_ones() -> None:
 def test_answers_of_no_use_count_as_the_middle() -> None:
     values = measure(rater(model=Scripted(lambda _: "I would say four"), free=True), world())
     assert not values["valid"].any()
-    np.testing.assert_allclose(values["absolute error"], np.abs(1.0 + np.arange(USERS) % 5 - 3.0))
+    np.testing.assert_allclose(values["absolute error"], np.abs(1.0 + np.arange(USERS) % 5 - 3.0), atol=1e-6)
     failed = measure(rater(model=Scripted(lambda _: AnswerError("x", "refused", "ask again"))), world())
     assert not failed["valid"].any()
     assert measure(rater(model=Scripted(lambda _: "4"), free=True), world())["valid"].all()
@@ -74,19 +74,32 @@ def test_means_know_the_user() -> None:
     assert len(measure(build(world().lab(0), **TINY), world())["valid"]) == USERS
 
 
-@pytest.mark.parametrize(("text", "number"), [("4", 4), (" 3.", 3), ("5/5", 5), ("2 out of 5", 2)])
-def test_a_number_alone_is_read(text: str, number: int) -> None:
+@pytest.mark.parametrize(
+    ("text", "number"), [("4", 4), (" 3.", 3), ("5/5", 5), ("2 out of 5", 2), ('The person rated "Seven 7 (1995)" with 4.', 4)]
+)
+def test_one_number_outside_of_titles_is_read(text: str, number: int) -> None:
     assert read(text) == number
 
 
-@pytest.mark.parametrize("text", ["", "6", "I rate it 4", "45", "four", "4 or 5"])
+@pytest.mark.parametrize("text", ["", "6", "45", "four", "4 or 5", "3.5", '"4"', "rated 0"])
 def test_anything_else_is_no_number(text: str) -> None:
     assert np.isnan(read(text))
 
 
 def test_the_expected_value_weighs_all_numbers() -> None:
-    assert expected(Choice(0, np.log(np.array([0.5, 0.0 + 1e-300, 1e-300, 1e-300, 0.5])))) == pytest.approx(3.0)
-    assert expected(Choice(3)) == 4.0
+    scores = np.log(np.array([[0.5, 1e-300, 1e-300, 1e-300, 0.5], [0.1, 0.1, 0.1, 0.1, 0.6]]))
+    assert expected(scores).tolist() == pytest.approx([3.0, 4.0])
+
+
+def test_calibration_takes_off_what_the_model_always_says() -> None:
+    def ones(asked: Ask | Choose) -> Choice:
+        """Mostly 1, whatever it reads."""
+        return Choice(0, np.log(np.array([0.8, 0.05, 0.05, 0.05, 0.05])))
+
+    raw = measure(rater(model=Scripted(ones)), world())
+    fair = measure(rater(model=Scripted(ones), calibrated=True), world())
+    assert fair["squared error"].mean() < raw["squared error"].mean()
+    assert np.unique(fair["absolute error"].round(6)).size <= 5, "nothing is left but the shares"
 
 
 def test_data_without_ratings_and_negative_counts_are_refused() -> None:
