@@ -56,3 +56,19 @@ def test_counts_of_events_need_no_model() -> None:
     assert ((values["next interest@5"] >= 0) & (values["next interest@5"] <= 1)).all()
     assert len(values["flagged"]) == USERS
     assert len(GENRES) == 6, "of which five are looked at, so that one in six misses"
+
+
+def test_relative_interests_are_against_those_of_others() -> None:
+    def constant(asked: Ask | Choose) -> Choice:
+        """Two interests for everybody, and a little of what the person often chooses."""
+        assert isinstance(asked, Choose)
+        said = asked.messages[-1].content.partition("lately")[0]
+        scores = np.array([9.0, 8.0, 7.0] + [0.0] * (len(asked.options) - 3)) + [0.5 * (name in said) for name in asked.options]
+        return Choice(0, scores)
+
+    plain, relative = reader(), reader(relative=True)
+    plain.model, relative.model = Scripted(constant), Scripted(constant)
+    assert measure(plain, world())["changed by person"].max() == 0.0
+    found = measure(relative, world())
+    assert found["changed by person"].mean() > 0.2
+    assert found["changed interests"].max() == 0.0
