@@ -4,8 +4,8 @@ On a release (by default the demo's of MovieLens-100K), with the small local mod
 
 - *The checker*: sentences of the template, true by construction, and each of them edited in one place (another genre, an item that the
   user did not have, another verb, a negation). How many edits are found, how many true sentences are left alone; beside it the
-  likeness (MiniLM) of a sentence to its facts. The rules were written with such edits in mind; how they fare with sentences of models
-  is told by ``docs/explanations-checked.csv``, read one by one (column ``read``).
+  likeness (MiniLM) of a sentence to its facts, and whether the model says that these entail it. The rules were written with such edits
+  in mind; how they fare with sentences of models is told by ``docs/explanations-checked.csv``, read one by one (column ``read``).
 - *Who writes*, of items that events drove: precision of statements by the checker, statements and facts told an item, of the template and
   of the model as it writes; and what is left of the model's words after the check, of which the same checker finds all true, of course.
 - *Deletion* (A9): how much an item's log-probability falls without the events that are named, against any of the user's recent events:
@@ -29,13 +29,15 @@ from benchmarks.harness import row, write
 from penchant.core.assets import cache_folder
 from penchant.core.progress import track
 from penchant.data.histories import Histories
+from penchant.evaluate.entailment import Entailment
 from penchant.evaluate.facts import Evidence, Statement, precision
 from penchant.items.minilm import MiniLM
 from penchant.llm.cache import Cached
 from penchant.llm.local import LocalModel
 from penchant.llm.model import Completion, LanguageModel
+from penchant.pipeline.edits import as_text, edited
 from penchant.pipeline.explanations import Case, Explanations, deleted
-from penchant.pipeline.reasons import VERBS, ByScores, score_drops
+from penchant.pipeline.reasons import ByScores, score_drops
 from penchant.pipeline.release import Release, load_release
 from penchant.users.categories import CategoryTree
 from penchant.users.portrait import Portraits
@@ -58,35 +60,8 @@ def cases(release: Release, users: int) -> tuple[Explanations, list[tuple[int, H
     return made, found
 
 
-def edited(sentence: str, case: Case, made: Explanations, dice: random.Random) -> str | None:
-    """The sentence with one thing in it that is not so; None where nothing can be edited."""
-    evidence = case.evidence
-    genres = sorted({name for names in made.categories for name in names})
-    edits = []
-    for name in evidence.attributes:
-        if name in sentence:
-            edits.append(
-                sentence.replace(name, dice.choice([one for one in genres if one not in (*evidence.attributes, *evidence.interests)]))
-            )
-            edits.append(sentence.replace("It is ", "It is not "))
-    for name, verb in case.because:
-        if name in sentence:
-            edits.append(
-                sentence.replace(name, dice.choice([one for one in made.titles if one not in evidence.had and one != evidence.item]))
-            )
-            edits.append(sentence.replace("you ", "you never "))
-            edits.append(sentence.replace(verb, dice.choice([one for one in VERBS.values() if one != verb and one not in verb])))
-    edits = [one for one in edits if one != sentence]
-    return dice.choice(edits) if edits else None
-
-
-def facts(evidence: Evidence) -> str:
-    """All facts as one text, for likeness."""
-    return f"{evidence.item}. {', '.join(evidence.attributes)}. {', '.join(evidence.had)}. {', '.join(evidence.interests)}"
-
-
-def checker_rows(made: Explanations, found: list[tuple[int, Histories, Case, tuple[int, ...], int]]) -> list[dict]:
-    """How the checker and likeness tell true sentences from edited ones."""
+def checker_rows(made: Explanations, found: list[tuple[int, Histories, Case, tuple[int, ...], int]], model: LanguageModel) -> list[dict]:
+    """How the checker, likeness and entailment by a model tell true sentences from edited ones."""
     dice, true, wrong = random.Random(0), [], []
     for _, _, case, _, _ in dice.sample(found, len(found)):
         for one in made.checker.check(made.template(case).text, case.evidence):
@@ -100,12 +75,16 @@ def checker_rows(made: Explanations, found: list[tuple[int, Histories, Case, tup
 
     encoder = MiniLM.fetch()
     told = encoder.encode([text for text, _ in true + wrong])
-    near = (told * encoder.encode([facts(evidence) for _, evidence in true + wrong])).sum(axis=1)
+    near = (told * encoder.encode([as_text(evidence) for _, evidence in true + wrong])).sum(axis=1)
     labels = np.repeat([1, 0], [len(true), len(wrong)])
+    found_wrong, left_alone = float(1 - supported(wrong).mean()), float(supported(true).mean())
+    entailed = Entailment(model).scores(true + wrong)
     return [
-        row(f"checker: edited sentences found, of {len(wrong)}", "share", float(1 - supported(wrong).mean()), bar=0.95, below=False),
-        row(f"checker: true sentences left alone, of {len(true)}", "share", float(supported(true).mean()), bar=0.95, below=False),
+        row(f"checker: edited sentences found, of {len(wrong)}", "share", found_wrong, bar=0.95, below=False),
+        row(f"checker: true sentences left alone, of {len(true)}", "share", left_alone, bar=0.95, below=False),
+        row("checker, true against edited", "AUC", (found_wrong + left_alone) / 2),
         row("likeness of a sentence to its facts (MiniLM), true against edited", "AUC", float(roc_auc_score(labels, near))),
+        row(f"entailment by {model.name}, true against edited", "AUC", float(roc_auc_score(labels, entailed))),
     ]
 
 
@@ -230,11 +209,12 @@ def main() -> None:
     arguments = parser.parse_args()
     release = load_release(arguments.release)
     made, found = cases(release, arguments.users)
+    model = Cached(LocalModel.fetch(), cache_folder() / "answers.sqlite")
     write(
         "explanations",
         [
-            *checker_rows(made, found),
-            *writer_rows(made, found, Cached(LocalModel.fetch(), cache_folder() / "answers.sqlite")),
+            *checker_rows(made, found, model),
+            *writer_rows(made, found, model),
             *deletion_rows(release, found),
             personal_row(made, found),
         ],

@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import re
 from collections import defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import pairwise
 from typing import Literal, NamedTuple
@@ -236,6 +236,17 @@ class Checker:
 def precision(statements: Sequence[Statement]) -> float:
     """Share of statements that are supported; 0 of none."""
     return sum(one.supported for one in statements) / max(len(statements), 1)
+
+
+def recall(statements: Sequence[Statement], reference: Collection[tuple[str, str]]) -> float:
+    """Share of the facts that could be told which supported statements tell; 1 where there is none.
+
+    Args:
+        statements: Of one text.
+        reference: Facts as ``Statement.facts`` has them. An interest counts as the attribute that it is told of.
+    """
+    told = {("attribute" if kind == "interest" else kind, name) for one in statements if one.supported for kind, name in one.facts}
+    return len(told & set(reference)) / len(set(reference)) if reference else 1.0
 
 
 def _clauses(text: str, mentions: Sequence[Mention]) -> list[tuple[int, int]]:

@@ -24,6 +24,10 @@ PINNED = {
     "noise.v1": "682676e0b8df",
     "quality.v1": "881183caf12a",
     "queries.v1": "dd14182e42ce",
+    "entail.v1": "ec1d758031d6",
+    "person.v1": "ea72800d48e6",
+    "next.v1": "33758073f7e6",
+    "rate.v1": "89a6eb46d37b",
 }
 
 
