@@ -38,7 +38,7 @@ class PortraitScorer:
         require(len(weights) == 3, f"{len(weights)} weights", "a portrait has three layers of interests", "pass short, long, potential")
         self.made, self.weights, self.strangers = made, tuple(float(one) for one in weights), strangers
         self._marks = marks(made.tree)
-        self.num_items = self._marks.shape[0] - 1
+        self.num_items = self._marks.shape[0] - 1  # type: ignore[index]
 
     def layers(self, histories: Histories) -> np.ndarray:
         """float32[B, 3, G + 1], the portrait of each row, or the stranger's."""
