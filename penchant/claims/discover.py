@@ -47,7 +47,7 @@ class Recipe:
         build: The function; what it gives ranks the catalogue, or is what ``measure`` measures.
         departs: Why a contract test does not apply, by the test's name.
         extends: Recipe that it adds something to, whose tuned settings are its own until it is tuned itself.
-        measure: Of a recipe that makes no lists: what its model is worth on a world's test part, as float[R] by the name of a metric,
+        measure: Of a recipe that makes no lists: what its model is worth on what it did not learn from, as float[R] by metric,
             a value for each of R things which do not depend on each other, in one order for every arm; None judges lists.
     """
 

@@ -43,7 +43,7 @@ def asking(claim: Claim, model: str) -> Claim:
     """
 
     def of(arm: Arm) -> Arm:
-        asks = MODEL in recipe(arm.recipe).defaults and arm.settings.get(MODEL, "") is not None
+        asks = {MODEL: None, **recipe(arm.recipe).defaults, **arm.settings}[MODEL] is not None
         return replace(arm, settings={**arm.settings, MODEL: model}) if asks else arm
 
     found = replace(claim, subject=of(claim.subject), rivals=[*map(of, claim.rivals)], controls=[*map(of, claim.controls)])

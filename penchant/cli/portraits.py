@@ -106,20 +106,24 @@ def find(
     state: Annotated[
         Path | None, typer.Option("--state", help="Folder of the event log, for what was done since. Default: the release alone.")
     ] = None,
+    redis: RedisOption = None,
+    kafka: KafkaOption = None,
     layer: Annotated[Layer, typer.Option("--layer", help="Of portraits in which the interest stands.")] = Layer.LONG,
     least: Annotated[float, typer.Option("--least", min=0.0, max=1.0, help="Weight that the interest has at least.")] = 0.0,
     most: Annotated[int, typer.Option("--users", min=1, help="How many are told.")] = 20,
 ) -> None:
-    """Who is interested in something, the strongest first. Who opted out of personal lists is not among them.
+    """Who is interested in something, the strongest first.
 
+    With `--state`, or on servers, who opted out of personal lists is not among them; a release alone does not know who did.
     Example: `penchant portraits find Comedy --release runs/ml-100k/release --layer short --least 0.5`
     """
-    if state is None:
+    alone = state is None and redis is None and kafka is None
+    if alone:
         loaded = load_release(release_at(release))
         users, made = loaded.users.decode(loaded.histories.users), fitted(loaded)()
         told = shares(made, loaded.histories)
     else:
-        with people_of(release, state, None, None) as people:
+        with people_of(release, state, redis, kafka) as people:
             found = readable(_everybody(people), people.state.unkept)
             willing = {user: person.history for user, person in found.items() if person.personalised}
             users, made = list(willing), fitted(people.release)()
@@ -127,7 +131,10 @@ def find(
             told = stacked([shares(made, history) for history in willing.values()])
     meant = category_of(made.tree, category)
     interested = InterestIndex.of(made.tree, told).find(meant, layer, least=least)
-    console.print(f"{len(interested):,} of {len(users):,} users: {' / '.join(made.tree.path(meant))}, {_TITLES[layer]}", markup=False)
+    whose = "whether they opted out or not" if alone else "who did not opt out"
+    console.print(
+        f"{len(interested):,} of {len(users):,} users, {whose}: {' / '.join(made.tree.path(meant))}, {_TITLES[layer]}", markup=False
+    )
     table = Table("user", "weight")
     for one in interested[:most]:
         table.add_row(escape(str(users[one.row])), f"{one.weight:.1%}")

@@ -92,7 +92,7 @@ class Explanations:
         had: dict[str, frozenset[str]] = {}
         for code, action in zip(history.items.tolist(), history.actions.tolist(), strict=True):
             title = self.titles[code - 1]
-            had[title] = had.get(title, frozenset()) | {VERBS.get(ACTIONS[action], CHOSE)}
+            had[title] = had.pop(title, frozenset()) | {VERBS.get(ACTIONS[action], CHOSE)}  # the newest last
         interests = tuple(dict.fromkeys(one.path[-1] for one in (*portrait.long, *portrait.short) if one.weight >= _OFTEN))
         texts = self.catalog.table["description"]
         return [

@@ -65,7 +65,9 @@ class BadMatches:
             return close[:0]
         close, taste = close[::-1], Taste.of(history.last(_NEWEST))  # of equals the last ones go
         chances = self.filter.bad(self.known.of([(taste, item) for item in close.tolist()]))
-        return close[~kept(chances, self.share)]
+        gone = np.flatnonzero(~kept(chances, self.share))
+        more = max(len(close) - k, 0)  # so many can go, and the list is as long as before
+        return close[np.sort(gone[np.argsort(-chances[gone], kind="stable")[:more]])]
 
     def save(self, folder: Path) -> None:
         """Write all but the vectors, which are the items'.

@@ -115,7 +115,15 @@ class Policy:
         """What rules exclude for a request."""
         return self._filters.barred(asked)
 
-    def choose(self, asked: Asked, items: np.ndarray, scores: np.ndarray, barred: np.ndarray, wishes: Sequence[Change] = ()) -> Chosen:
+    def choose(
+        self,
+        asked: Asked,
+        items: np.ndarray,
+        scores: np.ndarray,
+        barred: np.ndarray,
+        wishes: Sequence[Change] = (),
+        unwanted: np.ndarray | None = None,
+    ) -> Chosen:
         """A list of k items; of fewer only where fewer may be shown.
 
         Args:
@@ -124,6 +132,7 @@ class Policy:
             scores: float32[C], 0 or more.
             barred: bool[N + 1], items that must not be shown, for whatever reason.
             wishes: Changes that this request alone asks for; they come after those of the rules.
+            unwanted: int32[...], items that fill a place only where nothing else can; None for none.
         """
         holding = self._holding(asked, wishes)
         kept = np.flatnonzero(~barred[items])
@@ -133,6 +142,8 @@ class Policy:
             gone = barred.copy()
             gone[found.items] = True
             rest = self.goods.popular[~gone[self.goods.popular]]
+            if unwanted is not None:
+                rest = rest[np.argsort(np.isin(rest, unwanted), kind="stable")]
             if len(rest):
                 ranked, selected = self._selected(found.more(rest, 0.0, FILLS), asked, holding)
         shown = ranked.take(selected.places)

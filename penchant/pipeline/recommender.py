@@ -137,7 +137,8 @@ class Recommender:
         calls: How generators are called; one by one by default.
         goods: The catalogue as rules see it; by default nobody knows what is alike or popular.
         ranker: Orders what was merged; None leaves it.
-        matches: Leaves out the worst of what was merged and ranked; None leaves all in. Rules may bring an item back.
+        matches: Leaves out the worst of what was merged and ranked; None leaves all in. Rules may bring an item back, and so may
+            a list that nothing else fills.
         budget: Processor time for dear rungs and for reasons, of lists that have a deadline; None: as much as they take.
     """
 
@@ -297,7 +298,7 @@ class Recommender:
             whole, merged = merged, without(merged, left_out)
             unranked = merged.items if whole.items is unranked else unranked[~np.isin(unranked, left_out)]
         clock.stage("matches")
-        chosen = policy.choose(asked, merged.items, merged.scores, mask, wishes)
+        chosen = policy.choose(asked, merged.items, merged.scores, mask, wishes, left_out)
         return _Made(
             rung,
             answered,

@@ -1,4 +1,4 @@
-"""Who is interested in something: portraits by category, so that a question is a look-up and no reading of all portraits.
+"""Who is interested in something: portraits by category, made once, so that every further question is a look-up.
 
 Letters: U users, G categories.
 """
@@ -75,7 +75,7 @@ class InterestIndex:
         )
         starts, rows, weights = self.layers[layer]
         begin, end = int(starts[category]), int(starts[category + 1])
-        count = int(np.searchsorted(-weights[begin:end], -least, side="right"))
+        count = int(np.searchsorted(-weights[begin:end], -np.float32(least), side="right"))
         end = begin + (count if limit is None else min(count, limit))
         return [Interested(row, weight) for row, weight in zip(rows[begin:end].tolist(), weights[begin:end].tolist(), strict=True)]
 
@@ -97,10 +97,11 @@ def category_of(tree: CategoryTree, told: str, apart: str = " / ") -> int:
         UnknownIdError: There is none.
         InputError: There are several; the message lists them.
     """
-    wanted = tuple(name.strip().casefold() for name in told.split(apart.strip()))
+    wanted = told.strip().casefold()
     paths: Sequence[tuple[str, ...]] = [tree.path(category) for category in range(len(tree) + 1)]
-    found = [place for place, path in enumerate(paths) if place and tuple(map(str.casefold, path))[-len(wanted) :] == wanted]
-    exact = [place for place in found if len(paths[place]) == len(wanted)]
+    ends = [{apart.join(path[begin:]).casefold() for begin in range(len(path))} for path in paths]
+    found = [place for place, names in enumerate(ends) if wanted in names]
+    exact = [place for place in found if apart.join(paths[place]).casefold() == wanted]
     found = exact if len(exact) == 1 else found
     if not found:
         near = get_close_matches(told, [apart.join(path) for path in paths[1:]], n=5, cutoff=0.0)

@@ -88,6 +88,15 @@ def test_another_language_model_is_asked_by_the_arms_that_ask_one(guess: Recipe)
         runner.asking(silent, "models/large")
 
 
+def test_arms_of_a_recipe_that_asks_nobody_by_default_stay_so(guess: Recipe, monkeypatch: pytest.MonkeyPatch) -> None:
+    def silent(lab: Lab, *, error: float = 1.0, language: str | None = None) -> Guess:
+        return Guess(error)
+
+    monkeypatch.setattr(runner, "recipe", lambda name: replace(guess, build=silent))
+    asked = replace(CLAIM, subject=Arm("asks", "guess", {"language": ""}))
+    assert [arm.settings.get("language") for arm in runner.asking(asked, "models/large").arms] == ["models/large", None, None]
+
+
 def test_lists_and_other_things_are_not_compared(guess: Recipe, monkeypatch: pytest.MonkeyPatch) -> None:
     wrong = replace(guess, claims=(replace(CLAIM, rows="users", metric="ndcg@10"),))
     monkeypatch.setattr(discover, "recipes", lambda: {"guess": wrong})

@@ -65,6 +65,7 @@ def test_of_the_candidates_that_could_take_a_place_the_worst_go() -> None:
     barred = NOBODY.copy()
     barred[[1, 3]] = True
     assert bad.worst(history, merged, 4, barred).tolist() == [], "of four that are left a fifth is none"
+    assert bad.worst(history, merged, 6, NOBODY).tolist() == [], "a list does not get shorter by it"
     assert by_dislikes((3,), share=0.0).worst(history, merged, 4, NOBODY).tolist() == []
     assert by_dislikes(()).worst(history, merged, 4, NOBODY).tolist() == [5], "of equals the last"
     left = without(merged, np.array([3], np.int32))

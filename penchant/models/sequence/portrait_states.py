@@ -37,8 +37,8 @@ class PortraitStates(SASRec):
     Args:
         table: float32[N + 1, G], what each item says of categories; row 0 is zero.
         settings: Shape of the network.
-        strangers: float32[U, 2 G], portraits of which one stands for everybody's own at each step, as a control; which one, follows from
-            the window.
+        strangers: float32[U, 2 G], portraits of which one stands for a person's own at all steps, as a control; which one, follows from
+            how the window begins.
     """
 
     KIND = "portrait-states"
@@ -60,8 +60,8 @@ class PortraitStates(SASRec):
         """float32[B, T, 2 G], of each step: shares of the newest events so far, then of all."""
         counts = ~torch.isin(batch.actions, torch.tensor(_AGAINST, device=batch.actions.device)) & (batch.items > 0)
         if len(self.strangers):
-            mixed = (batch.items * counts * _MIX % (1 << 31)).cumsum(dim=1)
-            return self.strangers[mixed % len(self.strangers)]
+            first = batch.items[:, :2].sum(dim=1) * _MIX % (1 << 31)
+            return self.strangers[first % len(self.strangers)][:, None].expand(-1, batch.items.shape[1], -1)
         own = self.table[batch.items] * counts[..., None]
         long = own.cumsum(dim=1)
         number = counts.long().cumsum(dim=1)

@@ -15,6 +15,7 @@ import numpy as np
 
 from penchant.claims.claim import Arm, Claim, Paper
 from penchant.claims.lab import Lab
+from penchant.core.seeds import generator
 from penchant.data.histories import Histories
 from penchant.data.planted_noise import planted
 from penchant.models.denoise import Denoiser, Rare, Unlike
@@ -102,9 +103,9 @@ def treated(lab: Lab, treatment: Treatment, finder: Finder, noise: float, share:
     noisy = planted(lab.train, lab.num_items, share=noise).histories
     if treatment is Treatment.NOISY:
         return noisy
-    chance = planted(noisy, lab.num_items, share=share, seed=lab.seed + 1)
     if treatment is Treatment.RANDOM:
-        return replaced_alike(noisy, chance.noise, lab.vectors)
+        by_chance = generator(lab.seed, 1).random(noisy.num_events).astype(np.float32)
+        return replaced_alike(noisy, suspects(by_chance, noisy, share=share), lab.vectors)
     denoiser: Denoiser = Unlike(lab.vectors)
     if finder is Finder.COUNTS:
         denoiser = Rare(np.bincount(noisy.items, minlength=lab.num_items + 1))

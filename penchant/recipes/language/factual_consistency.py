@@ -18,6 +18,7 @@ import numpy as np
 from penchant.claims.claim import Arm, Budget, Claim, Paper
 from penchant.claims.lab import Lab
 from penchant.claims.world import World
+from penchant.core.errors import require
 from penchant.core.seeds import generator
 from penchant.evaluate.facts import precision, recall
 from penchant.llm.model import Completion, LanguageModel, ended
@@ -100,6 +101,7 @@ def texts(model: Writer, cases: Sequence[Case]) -> list[str]:
     made = model.grounds.made
     found = [made.template(case).text for case in cases]
     if model.author is Author.OTHERS:
+        require(len(found) > 1, f"{len(found)} explanations", "others' facts are those of somebody else", "ask for two people at least")
         return [found[place] for place in (np.arange(len(found)) + 1 + generator(model.seed).integers(len(found) - 1)) % len(found)]
     if model.author is Author.TEMPLATE or model.model is None:
         return found

@@ -18,11 +18,12 @@ from penchant.models.sequence.portrait_states import PortraitStates, PortraitSta
 from penchant.recipes.common import ML_100K
 from penchant.train.settings import TrainSettings
 from penchant.users.categories import CategoryTree
-from penchant.users.portrait import Portraits
+from penchant.users.portrait import Portraits, PortraitSettings
 from penchant.users.portrait_shares import shares
 
 PAPER = Paper("Portrait states", "Portraits of people as features of a sequence model", "Penchant, 2026", "ARCHITECTURE.md")
 EXTENDS = "sasrec"
+ALWAYS = 1_000_000  # days
 TINY = {"width": 32, "layers": 1, "max_len": 12, "dropout": 0.1, "learning_rate": 5e-3, "epochs": 25, "tokens": 256}
 SPACE = {
     "dropout": FloatDistribution(0.1, 0.6),
@@ -51,7 +52,7 @@ def build(
 
     Args:
         lab: What may be seen; items have categories.
-        own: Whether portraits are a person's own; otherwise those of training users, another one at each step, as a control.
+        own: Whether portraits are a person's own; otherwise everybody has that of some training user, as a control.
         known: Whether items have their own categories; otherwise those of a random other item, as a control.
         recent: Newest events that are short-term.
         width: Of states and item vectors.
@@ -66,7 +67,8 @@ def build(
     """
     tree = CategoryTree.of(lab.catalog)
     table = sparse.csr_matrix(tree.items @ tree.above).toarray()[:, 1:]
-    found = None if own else shares(Portraits.fit(lab.train, tree), lab.train)
+    newest = PortraitSettings(short_days=ALWAYS, short_events=recent)  # as the network tells them
+    found = None if own else shares(Portraits.fit(lab.train, tree, newest), lab.train)
     strangers = None if found is None else np.concatenate([found.short[:, 1:], found.long[:, 1:]], axis=1)
     settings = PortraitStatesSettings(
         width=width, layers=layers, heads=heads, dropout=dropout, max_len=max_len, temperature=temperature, recent=recent

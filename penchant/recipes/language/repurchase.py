@@ -47,7 +47,7 @@ class Again:
         cycles: When types are bought again.
         start: The first window's first day.
         windows: How many of them, one after the other.
-        known: Purchases before the first window that households are known by; None takes what was bought.
+        shuffled: Seed by which the days of what was bought before are drawn anew; None leaves them.
     """
 
     way: Way
@@ -55,7 +55,7 @@ class Again:
     cycles: Cycles
     start: int
     windows: int
-    known: Purchases | None = None
+    shuffled: int | None = None
 
     def score(self, pairs: Pairs, day: int) -> np.ndarray:
         """float[P], more for what is sooner bought again within the window that begins on a day."""
@@ -87,10 +87,9 @@ def build(lab: Lab, *, way: Way = Way.RENEWAL, dated: bool = True, share: float 
     kinds = CategoryTree.of(lab.catalog).kinds
     start = day_at(lab.train, share)
     purchases = Purchases.of(lab.train, kinds)
-    known = None if dated else shuffled(purchases, start, lab.seed)
-    users = int(lab.train.users.max())
-    cycles = Cycles.fit(known or purchases, start, users=users, kinds=int(kinds.max()))
-    return Again(Way(way), kinds, cycles, start, windows, known)
+    seen = purchases if dated else shuffled(purchases, start, lab.seed)
+    cycles = Cycles.fit(seen, start, users=int(lab.train.users.max()), kinds=int(kinds.max()))
+    return Again(Way(way), kinds, cycles, start, windows, None if dated else lab.seed)
 
 
 def shuffled(purchases: Purchases, until: int, seed: int = 0) -> Purchases:
@@ -109,11 +108,11 @@ def shuffled(purchases: Purchases, until: int, seed: int = 0) -> Purchases:
 def measure(model: Again, world: World) -> Mapping[str, np.ndarray]:
     """Recall@10 of the types bought in each window among those bought before, a mean a household."""
     purchases = Purchases.of(world.dataset.histories, model.kinds)
-    before = purchases.before(model.start)
+    before = purchases.before(model.start) if model.shuffled is None else shuffled(purchases, model.start, model.shuffled)
     total, count = np.zeros(int(purchases.users.max()) + 1), np.zeros(int(purchases.users.max()) + 1)
     for day in range(model.start, model.start + WITHIN * model.windows, WITHIN):
         since = purchases.where((purchases.days >= model.start) & (purchases.days < day))
-        pairs = Pairs.of(joined(model.known or before, since))
+        pairs = Pairs.of(joined(before, since))
         window = purchases.where((purchases.days >= day) & (purchases.days < day + WITHIN))
         users, recall = recalls(pairs, model.score(pairs, day), np.isin(keys(pairs), keys(window)))
         total[users] += recall

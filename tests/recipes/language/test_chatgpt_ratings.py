@@ -75,13 +75,21 @@ def test_means_know_the_user() -> None:
 
 
 @pytest.mark.parametrize(
-    ("text", "number"), [("4", 4), (" 3.", 3), ("5/5", 5), ("2 out of 5", 2), ('The person rated "Seven 7 (1995)" with 4.', 4)]
+    ("text", "number"),
+    [
+        ("4", 4),
+        (" 3.", 3),
+        ("5/5", 5),
+        ("2 out of 5", 2),
+        ("on a scale of 1 to 5 it is 4", 4),
+        ('The person rated "Seven 7 (1995)" with 4.', 4),
+    ],
 )
 def test_one_number_outside_of_titles_is_read(text: str, number: int) -> None:
     assert read(text) == number
 
 
-@pytest.mark.parametrize("text", ["", "6", "45", "four", "4 or 5", "3.5", '"4"', "rated 0"])
+@pytest.mark.parametrize("text", ["", "6", "45", "four", "4 or 5", "3.5", '"4"', "rated 0", "from 1 to 5", "1-5 stars"])
 def test_anything_else_is_no_number(text: str) -> None:
     assert np.isnan(read(text))
 
