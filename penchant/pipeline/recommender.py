@@ -233,10 +233,8 @@ class Recommender:
         kept_out = np.concatenate([np.asarray(hidden, np.int32), self._blocked])
         out = _Out(row.items if exclude_seen else row.items[:0], kept_out, policy.barred(asked))
         clock.stage("state")
-        if model is not None:
-            made = self._by_model(model, asked, out, clock)
-        else:
-            made = self._by_policy(policy, asked, out, steering, factors, seconds, clock)
+        by_policy = (policy, asked, out, steering, factors, seconds, clock)
+        made = self._by_policy(*by_policy) if model is None else self._by_model(model, asked, out, clock)
         clock.stage("merge and policy")
         missing, why = dict(made.answered.missing), [Reason("", "none")] * len(made.items)
         if explain:
