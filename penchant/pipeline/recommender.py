@@ -295,7 +295,8 @@ class Recommender:
         if len(left_out):
             whole, merged = merged, without(merged, left_out)
             unranked = merged.items if whole.items is unranked else unranked[~np.isin(unranked, left_out)]
-        clock.stage("matches")
+        if self.matches is not None:
+            clock.stage("matches")
         chosen = policy.choose(asked, merged.items, merged.scores, mask, wishes, left_out)
         return _Made(
             rung,

@@ -30,6 +30,11 @@ PAPER = Paper(
     "ChatGPT as a recommender", "Is ChatGPT a Good Recommender? A Preliminary Study", "Alibaba and others, 2023", "arXiv:2304.10149"
 )
 TINY = {"language": None, "users": 20}
+DEPARTS = {
+    "every_arm_has_values_of_the_same_things": "twenty candidates are ranked, of more items than the planted world has",
+    "what_its_claims_speak_of_is_measured": "twenty candidates are ranked, of more items than the planted world has",
+    "the_same_seed_measures_the_same": "twenty candidates are ranked, of more items than the planted world has",
+}
 PROMPT = "next.v1"
 CANDIDATES = 20
 _DRAWN = 8  # for the generator of candidates, which are the same for every arm and seed

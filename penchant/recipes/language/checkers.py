@@ -34,6 +34,9 @@ PAPER = Paper(
     "arXiv:2512.24366",
 )
 TINY = {"language": None, "users": 20}
+DEPARTS = {
+    "every_arm_has_values_of_the_same_things": "its other arms ask a language model",
+}
 Pairs = list[tuple[str, Evidence]]
 
 

@@ -32,6 +32,9 @@ from penchant.users.match import MatchFilter, MatchJudge, PairFeatures, Taste, k
 
 PAPER = Paper("eBadMatch", "Expected Bad Match filtering of recommendations", "Indeed, RecSys 2024", "doi:10.1145/3640457.3688043")
 TINY = {"language": None, "labels": 60}
+DEPARTS = {
+    "every_arm_has_values_of_the_same_things": "with few labels of the planted world all are of one kind",
+}
 #: Share of matches that is left out.
 LEFT_OUT = 0.2
 _USUAL_BAD = 0.2  # of matches, where nobody disliked anything
