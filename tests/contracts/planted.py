@@ -69,12 +69,12 @@ def codes() -> np.ndarray:
 
 
 class PlantedEncoder:
-    """Gives ``vectors`` for the texts, titles and categories of ``catalog``, by the first number in them."""
+    """Gives ``vectors`` for the texts, titles and categories of ``catalog``, by the first number in them; zeros where there is none."""
 
     name, dim = "planted", 16
 
     def encode(self, texts: Sequence[str]) -> np.ndarray:
-        return vectors()[[int(re.findall(r"\d+", text)[0]) for text in texts]]
+        return vectors()[[int(next(iter(re.findall(r"\d+", text)), 0)) for text in texts]]
 
     def fingerprint(self) -> str:
         return "planted"

@@ -41,11 +41,6 @@ PAPER = Paper(
     "arXiv:2505.01946",
 )
 TINY = {"language": None, "filtered": False, "asked": 12, "learning_rate": 1e-2, "epochs": 3}
-DEPARTS = {
-    "every_arm_has_values_of_the_same_things": "the items of the planted world differ in a number alone, of which no query is made",
-    "what_its_claims_speak_of_is_measured": "the items of the planted world differ in a number alone, of which no query is made",
-    "the_same_seed_measures_the_same": "the items of the planted world differ in a number alone, of which no query is made",
-}
 _TESTED = 0.3  # of items: no query is written for them
 _VALID = 0.2  # of the items that queries are written for
 _LETTERS = re.compile(r"[^\W\d_]{3,}")
