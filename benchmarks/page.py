@@ -142,8 +142,9 @@ INTRODUCTIONS = {
         "What matters is how many of the films that people then rated 1 or 2 are left, against leaving out by chance."
     ),
     "portraits": (
-        "Complete Journey: portraits of all households from events alone, one after the other. Below: of households that bought something "
-        "new in the 60 days from November on, how many of five narrow categories named before that they then bought from."
+        "Complete Journey: portraits of all households from events alone, one after another. Below: who is interested in something, by the "
+        "index and by reading all portraits, among people that are made up. Whether potential interests come true is in the "
+        "[atlas](atlas/potential_interests.md)."
     ),
     "portraits_served": (
         "No language model is on the path of a request. What is left of portraits is that they are made anew beside it, on the same two "

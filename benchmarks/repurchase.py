@@ -12,54 +12,32 @@ Run: python -m benchmarks.repurchase
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
 from datetime import date
 
 import numpy as np
 from scipy.stats import rankdata
 
 from benchmarks.harness import row, write
-from penchant.core.seeds import generator
 from penchant.data.sources import load
 from penchant.evaluate.significance import compare
-from penchant.recipes.language.repurchase import WITHIN, K, by_mean_interval, joined, keys, shuffled
+from penchant.recipes.language.repurchase import WITHIN, Again, K, Way, by_household, keys, recalls, shuffled
 from penchant.users.categories import CategoryTree
 from penchant.users.repurchase import Cycles, Pairs, Purchases
 
 EPOCH = date(1970, 1, 1)
 STARTS = [(date(2017, 10, 1) - EPOCH).days + 28 * window for window in range(3)]
-Score = Callable[[Pairs, int], np.ndarray]
 
 
-def recalls(due: Pairs, scores: np.ndarray, bought: Purchases) -> tuple[dict[int, float], dict[int, float]]:
-    """Recall@10 and AUC by household, of pairs against what was bought in the window."""
-    right, ties = np.isin(keys(due), keys(bought)), generator(1).permutation(len(due))  # what stands first in the catalogue decides nothing
-    recall, auc = {}, {}
-    edges = np.flatnonzero(np.diff(due.users)) + 1
-    for part in np.split(np.arange(len(due)), edges):
-        hits, user = right[part], int(due.users[part[0]])
-        if not hits.any():
-            continue
-        first = part[np.lexsort((ties[part], -scores[part]))[:K]]
-        recall[user] = float(right[first].sum() / hits.sum())
-        if not hits.all():
+def areas(pairs: Pairs, scores: np.ndarray, right: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Users with something bought and something not, and the AUC of each; see ``penchant.recipes.language.repurchase.recalls``."""
+    found: dict[int, float] = {}
+    for part in np.split(np.arange(len(pairs)), np.flatnonzero(np.diff(pairs.users)) + 1):
+        hits = right[part]
+        if hits.any() and not hits.all():
             places = rankdata(scores[part])
-            auc[user] = float((places[hits].sum() - hits.sum() * (hits.sum() + 1) / 2) / (hits.sum() * (~hits).sum()))
-    return recall, auc
-
-
-def by_household(purchases: Purchases, seen: Purchases, score: Score) -> tuple[dict[int, float], dict[int, float]]:
-    """Means over the windows. ``seen`` is what the past is told from before the first window."""
-    found: list[tuple[dict[int, float], dict[int, float]]] = []
-    for start in STARTS:
-        past = Pairs.of(joined(seen.before(STARTS[0]), purchases.where((purchases.days >= STARTS[0]) & (purchases.days < start))))
-        window = purchases.where((purchases.days >= start) & (purchases.days < start + WITHIN))
-        found.append(recalls(past, score(past, start), window))
-    means = []
-    for part in (0, 1):
-        users = sorted({user for one in found for user in one[part]})
-        means.append({user: float(np.mean([one[part][user] for one in found if user in one[part]])) for user in users})
-    return means[0], means[1]
+            area = (places[hits].sum() - hits.sum() * (hits.sum() + 1) / 2) / (hits.sum() * (~hits).sum())
+            found[int(pairs.users[part[0]])] = float(area)
+    return np.array(list(found), np.int64), np.array(list(found.values()))
 
 
 def due_dates(purchases: Purchases, cycles: Cycles) -> dict[str, float]:
@@ -93,30 +71,29 @@ def main() -> None:
     took = time.perf_counter() - began
     noise = shuffled(purchases, STARTS[0])
     blind = Cycles.fit(noise, STARTS[0], users=users, kinds=count)
-    arms: dict[str, tuple[Purchases, Score]] = {
-        "renewal model": (purchases, lambda pairs, day: cycles.due(pairs, day, within=WITHIN).chance),
-        "most frequent": (purchases, lambda pairs, _: pairs.intervals.astype(float)),
-        "most recent": (purchases, lambda pairs, _: pairs.last.astype(float)),
-        "mean interval": (purchases, lambda pairs, day: by_mean_interval(cycles, pairs, day)),
-        "renewal model, dates shuffled": (noise, lambda pairs, day: blind.due(pairs, day, within=WITHIN).chance),
-        "most frequent, dates shuffled": (noise, lambda pairs, _: pairs.intervals.astype(float)),
+    ways = {"renewal model": Way.RENEWAL, "most frequent": Way.FREQUENT, "most recent": Way.RECENT, "mean interval": Way.MEAN}
+    arms = {name: Again(way, kinds, cycles, STARTS[0], len(STARTS)) for name, way in ways.items()}
+    arms |= {
+        f"{name}, dates shuffled": Again(ways[name], kinds, blind, STARTS[0], len(STARTS), 0) for name in ("renewal model", "most frequent")
     }
-    found = {name: by_household(purchases, seen, score) for name, (seen, score) in arms.items()}
+    measured = {f"recall@{K} of types bought": recalls, "AUC within a household": areas}
+    found = {name: {told: by_household(one, purchases, judged) for told, judged in measured.items()} for name, one in arms.items()}
     rows = [row("pairs of household and type", "", len(Pairs.of(purchases))), row("fitting", "s", took)]
-    for name, (recall, auc) in found.items():
-        rows.append(row(f"{name}: recall@{K} of types bought", "", float(np.mean(list(recall.values()))), households=len(recall)))
-        rows.append(row(f"{name}: AUC within a household", "", float(np.mean(list(auc.values())))))
+    for name, values in found.items():
+        for told, one in values.items():
+            rows.append(row(f"{name}: {told}", "", float(np.nanmean(one)), households=int((~np.isnan(one)).sum())))
     for first, second in (
         ("renewal model", "most frequent"),
         ("renewal model", "most recent"),
         ("renewal model", "mean interval"),
         ("renewal model, dates shuffled", "most frequent, dates shuffled"),
     ):
-        for told, part in ((f"recall@{K}", 0), ("AUC", 1)):
-            one, other = found[first][part], found[second][part]
-            both = sorted(set(one) & set(other))
-            gain = compare(np.array([one[user] for user in both]), np.array([other[user] for user in both]))
-            rows.append(row(f"{told}, {first} less {second}", "", gain.mean.mean, low=gain.mean.low, high=gain.mean.high, p=gain.p))
+        for told in measured:
+            one, other = found[first][told], found[second][told]
+            both = ~np.isnan(one) & ~np.isnan(other)
+            gain = compare(one[both], other[both])
+            what = f"{told.split()[0]}, {first} less {second}"
+            rows.append(row(what, "", gain.mean.mean, low=gain.mean.low, high=gain.mean.high, p=gain.p))
     rows += [
         row(f"due date told on the day after a purchase, {name}: median error", "days", one)
         for name, one in due_dates(purchases, cycles).items()

@@ -9,7 +9,7 @@ Letters  P pairs of household and type
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 
@@ -26,6 +26,8 @@ from penchant.users.repurchase import Cycles, Pairs, Purchases
 PAPER = Paper("Repurchase", "Buy It Again: Modeling Repeat Purchase Recommendations", "Amazon, KDD 2018", "doi:10.1145/3219819.3219891")
 TINY: dict[str, object] = {"windows": 1}
 WITHIN, K = 28, 10
+#: From pairs, float[P] scores and bool[P], what is bought: users, and how well each is told.
+Judged = Callable[[Pairs, np.ndarray, np.ndarray], tuple[np.ndarray, np.ndarray]]
 
 
 class Way(StrEnum):
@@ -107,17 +109,28 @@ def shuffled(purchases: Purchases, until: int, seed: int = 0) -> Purchases:
 
 def measure(model: Again, world: World) -> Mapping[str, np.ndarray]:
     """Recall@10 of the types bought in each window among those bought before, a mean a household."""
-    purchases = Purchases.of(world.dataset.histories, model.kinds)
+    found = by_household(model, Purchases.of(world.dataset.histories, model.kinds), recalls)
+    return {f"recall@{K}": found[~np.isnan(found)]}
+
+
+def by_household(model: Again, purchases: Purchases, judged: Judged) -> np.ndarray:
+    """float[U + 1] by user code, the mean over the windows in which something can be said of a household; nan where that is none.
+
+    Args:
+        model: Ranks.
+        purchases: Of all days; a window's are what is to be found.
+        judged: Says how well, see ``recalls``.
+    """
     before = purchases.before(model.start) if model.shuffled is None else shuffled(purchases, model.start, model.shuffled)
     total, count = np.zeros(int(purchases.users.max()) + 1), np.zeros(int(purchases.users.max()) + 1)
     for day in range(model.start, model.start + WITHIN * model.windows, WITHIN):
         since = purchases.where((purchases.days >= model.start) & (purchases.days < day))
         pairs = Pairs.of(joined(before, since))
         window = purchases.where((purchases.days >= day) & (purchases.days < day + WITHIN))
-        users, recall = recalls(pairs, model.score(pairs, day), np.isin(keys(pairs), keys(window)))
-        total[users] += recall
+        users, values = judged(pairs, model.score(pairs, day), np.isin(keys(pairs), keys(window)))
+        total[users] += values
         count[users] += 1
-    return {f"recall@{K}": total[count > 0] / count[count > 0]}
+    return np.where(count > 0, total / np.maximum(count, 1), np.nan)
 
 
 def recalls(pairs: Pairs, scores: np.ndarray, right: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
