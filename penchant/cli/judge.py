@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from pathlib import Path
 from typing import Annotated
 
 import numpy as np
@@ -16,20 +17,18 @@ from penchant.cli.enrich import told_of
 from penchant.cli.language_models import SMALL, ModelOption, PricesOption, ServerOption, SpendOption, language_model
 from penchant.cli.options import OutOption, ReleaseOption, SeedOption, out_folder
 from penchant.cli.serving import DEFAULT_RELEASE
-from penchant.data.schema import ACTION_CODE
 from penchant.items.item_space import TEXT
 from penchant.llm.batch import run
 from penchant.llm.lines import read
 from penchant.llm.model import Choice
-from penchant.pipeline.release import load_release
+from penchant.pipeline.matches import BadMatches
+from penchant.pipeline.release import load_release, with_matches
 from penchant.pipeline.shelf import release_at
 from penchant.users.match import MatchFilter, MatchJudge, PairFeatures, Taste
-from penchant.users.together import AGAINST
 
 console = Console()
 _SHOWN = 8
 _HELD = 0.2  # of the pairs, which the classifier does not learn from
-_AGAINST = [ACTION_CODE[name] for name in AGAINST if name in ACTION_CODE]
 
 
 def judge(
@@ -43,21 +42,25 @@ def judge(
     bad: Annotated[float, typer.Option("--bad", help="Share of matches that are bad; ask a few people.")] = 0.2,
     seed: SeedOption = 0,
     out: OutOption = None,
+    write: Annotated[
+        Path | None, typer.Option("--write", help="Folder for the same release with the classifier in it: its lists leave out the worst.")
+    ] = None,
+    share: Annotated[float, typer.Option("--share", min=0.0, max=0.9, help="Of what could take a place, which is left out.")] = 0.2,
 ) -> None:
     """Judge served lists by a language model, and teach its labels to a light classifier.
 
     Labels go to `judged.jsonl`; of the classifier is told how well it repeats them on other pairs. A run that was stopped goes on where it
-    was. A model's labels are not the truth: hold some against people's before you leave anything out by them.
+    was. A model's labels are not the truth: hold some against people's before you leave anything out by them, with `--write`.
 
     Example: `penchant judge --users 50 --model smollm2`
     """
     loaded = load_release(release_at(release))
     people = len(loaded.histories)
     drawn = np.random.default_rng(seed).choice(people, min(users, people), replace=False).tolist()
-    tastes = {row: Taste.of(loaded.histories.take(np.array([row]))) for row in drawn}
+    everybody = [Taste.of(loaded.histories.take(np.array([row]))) for row in range(people)]
     recommender = loaded.recommender()
     pairs = {
-        json.dumps([loaded.users.ids[row], one.item_id]): (tastes[row], one.item)
+        json.dumps([loaded.users.ids[row], one.item_id]): (everybody[row], one.item)
         for row in drawn
         for one in recommender.recommend(history=loaded.histories.take(np.array([row])), k=k).suggestions
     }
@@ -74,9 +77,8 @@ def judge(
     for name, chance in sorted(judged.items(), key=lambda one: -one[1])[:_SHOWN]:
         table.add_row(escape(json.loads(name)[0]), escape(titles[pairs[name][1] - 1]), f"{chance:.0%}")
     console.print(table)
-    items, against = loaded.histories.items, np.isin(loaded.histories.actions, _AGAINST)
-    likes, dislikes = (np.bincount(items[which], minlength=len(loaded.space) + 1) for which in (~against, against))
-    features = PairFeatures(loaded.space.vectors[TEXT], likes, dislikes).of([pairs[name] for name in judged])
+    known = PairFeatures.counting(loaded.space.vectors[TEXT], everybody)
+    features = known.of([pairs[name] for name in judged])
     labels = np.array(list(judged.values()))
     held = np.random.default_rng(seed).random(len(labels)) < _HELD
     light = MatchFilter.fit(features[~held], labels[~held])
@@ -87,3 +89,6 @@ def judge(
             f"The classifier tells the model's worse half from its better half with an AUC of {likeness:.2f} on {held.sum()} other pairs."
         )
     console.print(str(folder / "judged.jsonl"))
+    if write is not None:
+        with_matches(loaded.path, BadMatches(known, MatchFilter.fit(features, labels), share), write)
+        console.print(f"{write} leaves out {share:.0%} of what could take a place. Next: penchant release add {write}")

@@ -48,6 +48,7 @@ from penchant.models.retrieval.popularity import Popularity
 from penchant.models.sequence.sasrec import SASRec
 from penchant.pipeline.budget import Budget
 from penchant.pipeline.calls import Calls
+from penchant.pipeline.copied import copy_parts
 from penchant.pipeline.indexed import LARGE
 from penchant.pipeline.lane import Generator
 from penchant.pipeline.matches import BadMatches
@@ -254,6 +255,24 @@ def write_release(
         out.table("users", pl.DataFrame({"user_id": dataset.users.ids}))
         if report is not None:
             report.write(out.path / "report")
+
+
+def with_matches(folder: Path, matches: BadMatches, out: Path) -> None:
+    """Write a release like another one, whose lists leave out the worst matches.
+
+    Args:
+        folder: Of the other one.
+        matches: Made with its text vectors.
+        out: Of the new one.
+
+    Raises:
+        ArtifactError: There is no release, or it is altered.
+        StorageError: The disk refused.
+    """
+    saved = read_artifact(folder, kind=KIND)
+    with write_artifact(out, kind=KIND, settings=saved.manifest.settings, parents=[saved.manifest]) as made:
+        copy_parts(saved, made, ["matches"])
+        matches.save(made.path / "matches")
 
 
 def load_release(folder: Path) -> Release:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shutil
 from collections.abc import Collection
 from datetime import datetime
 from pathlib import Path
@@ -11,7 +10,8 @@ import polars as pl
 
 from penchant.core.artifacts import read_artifact, write_artifact
 from penchant.core.errors import require
-from penchant.core.manifest import MANIFEST, dated
+from penchant.core.manifest import dated
+from penchant.pipeline.copied import copy_parts, parts_of
 from penchant.pipeline.release import KIND
 
 #: What a release holds that does not know single users, besides the two tables that do.
@@ -35,8 +35,7 @@ def without_users(folder: Path, user_ids: Collection[str]) -> int:
         StorageError: The disk refused.
     """
     saved = read_artifact(folder, kind=KIND)
-    parts = {name.split("/")[0] for name in saved.manifest.files}
-    strange = sorted(parts - {*_OTHERS, *_TABLES})
+    strange = sorted(parts_of(saved) - {*_OTHERS, *_TABLES})
     require(not strange, f"{strange} in {folder}", "nobody knows whether they hold rows of users", "make the release again without them")
     users = saved.table("users").with_row_index("old", offset=1).with_columns(pl.col("old").cast(pl.Int32))
     staying = users.filter(~pl.col("user_id").is_in(list(user_ids)))
@@ -48,12 +47,7 @@ def without_users(folder: Path, user_ids: Collection[str]) -> int:
     kept = kept.with_columns(pl.col("new").cast(histories.schema["user"]).alias("user")).select(histories.columns)
     made = int(datetime.fromisoformat(saved.manifest.created).timestamp())  # a shelf lists releases by their age
     with dated(made), write_artifact(folder, kind=KIND, settings=saved.manifest.settings, parents=[saved.manifest]) as out:
-        for name in sorted(parts - set(_TABLES)):
-            source = saved.path / name
-            if source.is_dir():
-                shutil.copytree(source, out.path / name)
-            elif name != MANIFEST:
-                shutil.copy2(source, out.path / name)
+        copy_parts(saved, out, _TABLES)
         out.table("histories", kept)
         out.table("users", staying.select("user_id"))
     return len(histories) - len(kept)

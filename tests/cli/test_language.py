@@ -5,12 +5,14 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
+import numpy as np
 import pytest
 from typer.testing import CliRunner
 
 from penchant.cli.main import app
 from penchant.core.errors import AssetError, InputError, UnavailableError
 from penchant.core.progress import quiet
+from penchant.pipeline.release import load_release
 from tests.llm.chat_server import chat_server
 from tests.serve.conftest import make_release
 
@@ -85,6 +87,16 @@ def test_matches_are_judged_and_learnt(release: Path, tiny_folder: Path, tmp_pat
     assert "30 answers, 0 from before" in run(*command)
     assert "0 answers, 30 from before" in run(*command)
     assert len((tmp_path / "judged" / "judged.jsonl").read_text().splitlines()) == 30
+    assert "penchant release add" in run(*command, "--write", tmp_path / "filtered", "--share", "0.4")
+    old, new = (load_release(folder) for folder in (release, tmp_path / "filtered"))
+    assert old.matches is None
+    assert new.matches is not None
+    assert new.matches.share == 0.4
+    history = new.histories.take(np.array([0]))
+    found = new.recommender().recommend(history=history, k=3)
+    assert len(found.left_out) == 2
+    assert not {one.item for one in found.suggestions} & set(found.left_out.tolist())
+    assert old.recommender().recommend(history=history, k=3).left_out.size == 0
 
 
 def test_a_server_is_asked_and_one_that_is_down_ends_the_run(shop: Path, release: Path, tmp_path: Path) -> None:
