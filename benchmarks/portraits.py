@@ -31,7 +31,7 @@ def looked_up(people: int = 100_000, categories: int = 100) -> list[dict[str, An
         ("", *map(str, range(categories))), np.zeros(categories + 1, np.int32), sparse.csr_matrix(np.zeros((2, categories + 1)))
     )
     began = time.perf_counter()
-    index = InterestIndex.of(tree, Shares(weights, weights, weights))
+    index = InterestIndex.of(tree, [Shares(weights, weights, weights)])
     built = time.perf_counter() - began
     spent: dict[str, list[float]] = {"index": [], "reading all": []}
     for _ in range(1_000):

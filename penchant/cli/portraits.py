@@ -26,7 +26,7 @@ from penchant.serve.portraits.kept import StoredPortraits
 from penchant.serve.portraits.page import served_prose
 from penchant.serve.refresher import readable
 from penchant.serve.stores import user_key
-from penchant.users.interest_index import InterestIndex, Layer, category_of, stacked
+from penchant.users.interest_index import InterestIndex, Layer, category_of
 from penchant.users.portrait import LAYERS, Portrait
 from penchant.users.portrait_shares import shares
 from penchant.users.prose import ProseWriter
@@ -36,6 +36,7 @@ app = typer.Typer(no_args_is_help=True, help="What events say of users.")
 console = Console()
 _TITLES = {"short": "lately", "long": "all along", "potential": "may come to like", "rare": "seldom, but again", "due": "due again"}
 _SHOWN = 8  # interests of a layer
+_ROWS = 1_024  # users whose portraits are made at a time
 _MOST = 1 << 40  # users: all of them
 
 
@@ -121,16 +122,18 @@ def find(
     if alone:
         loaded = load_release(release_at(release))
         users, made = loaded.users.decode(loaded.histories.users), fitted(loaded)()
-        told = shares(made, loaded.histories)
+        rows = np.arange(len(users))
+        parts = [loaded.histories.take(rows[start : start + _ROWS]) for start in range(0, len(rows), _ROWS)]
     else:
         with people_of(release, state, redis, kafka) as people:
             found = readable(_everybody(people), people.state.unkept)
             willing = {user: person.history for user, person in found.items() if person.personalised}
             users, made = list(willing), fitted(people.release)()
             require(bool(users), f"{people.folder}", "nobody is there who wants personal lists", "pass another --state")
-            told = stacked([shares(made, history) for history in willing.values()])
+            parts = list(willing.values())
     meant = category_of(made.tree, category)
-    interested = InterestIndex.of(made.tree, told).find(meant, layer, least=least)
+    index = InterestIndex.of(made.tree, (shares(made, part) for part in parts), [layer])
+    interested = index.find(meant, layer, least=least)
     whose = "whether they opted out or not" if alone else "who did not opt out"
     console.print(
         f"{len(interested):,} of {len(users):,} users, {whose}: {' / '.join(made.tree.path(meant))}, {_TITLES[layer]}", markup=False

@@ -5,7 +5,7 @@ Letters: U users, G categories.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 from difflib import get_close_matches
 from enum import StrEnum
@@ -54,22 +54,34 @@ class InterestIndex:
     layers: dict[Layer, tuple[np.ndarray, np.ndarray, np.ndarray]]
 
     @classmethod
-    def of(cls, tree: CategoryTree, told: Shares) -> Self:
-        """Of the portraits of U users; equal weights in the order of the rows."""
-        return cls(tree, {layer: _sorted(getattr(told, layer)) for layer in Layer})
+    def of(cls, tree: CategoryTree, parts: Iterable[Shares], layers: Collection[Layer] = tuple(Layer)) -> Self:
+        """Of the portraits of U users; equal weights in the order of the rows.
+
+        Args:
+            tree: G categories.
+            parts: The portraits, some rows at a time: of what is not there nothing is kept.
+            layers: That are asked for.
+        """
+        kept: dict[Layer, list[sparse.csr_matrix]] = {layer: [] for layer in layers}
+        for part in parts:
+            for layer, found in kept.items():
+                found.append(sparse.csr_matrix(getattr(part, layer)))
+        return cls(tree, {layer: _sorted(found) for layer, found in kept.items() if found})
 
     def find(self, category: int, layer: Layer = Layer.LONG, *, least: float = 0.0, limit: int | None = None) -> list[Interested]:
         """Those with an interest, the strongest first.
 
         Args:
             category: In 1..G.
-            layer: Where it has to stand.
+            layer: Where it has to stand; one of those that the index was made of.
             least: Weight that it has at least; 0: any above 0.
             limit: How many are told, at most.
 
         Raises:
-            InputError: There is no such category.
+            InputError: There is no such category, or nothing was told of this layer.
         """
+        told = ", ".join(self.layers) or "no layer"
+        require(layer in self.layers, f"layer={layer}", f"the index has {told}", "make it of this one, too", InputError)
         require(
             0 < category <= len(self.tree), f"category={category}", f"there are {len(self.tree)}", "pass a number from 1 on", InputError
         )
@@ -78,11 +90,6 @@ class InterestIndex:
         count = int(np.searchsorted(-weights[begin:end], -np.float32(least), side="right"))
         end = begin + (count if limit is None else min(count, limit))
         return [Interested(row, weight) for row, weight in zip(rows[begin:end].tolist(), weights[begin:end].tolist(), strict=True)]
-
-
-def stacked(parts: Sequence[Shares]) -> Shares:
-    """The rows of several, one after the other; there is at least one."""
-    return Shares(*(np.concatenate([getattr(part, layer) for part in parts]) for layer in Layer))
 
 
 def category_of(tree: CategoryTree, told: str, apart: str = " / ") -> int:
@@ -111,9 +118,9 @@ def category_of(tree: CategoryTree, told: str, apart: str = " / ") -> int:
     return found[0]
 
 
-def _sorted(weights: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    held = sparse.csc_matrix(weights)
-    columns = np.repeat(np.arange(weights.shape[1]), np.diff(held.indptr))
+def _sorted(parts: Sequence[sparse.csr_matrix]) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    held = sparse.csc_matrix(sparse.vstack(parts))
+    columns = np.repeat(np.arange(len(held.indptr) - 1), np.diff(held.indptr))
     values = np.asarray(held.data, np.float32)
     order = np.lexsort((held.indices, -values, columns))
     return held.indptr.astype(np.int64), held.indices[order].astype(np.int32), values[order]

@@ -12,7 +12,7 @@ from hypothesis.extra import numpy as arrays
 from penchant.core.errors import InputError, UnknownIdError
 from penchant.data.catalog import Catalog
 from penchant.users.categories import CategoryTree
-from penchant.users.interest_index import InterestIndex, Layer, category_of, stacked
+from penchant.users.interest_index import InterestIndex, Layer, category_of
 from penchant.users.portrait_shares import Shares, shares
 from tests.users.test_portrait import MADE, TREE, crowd
 
@@ -23,7 +23,7 @@ WEIGHTS = arrays.arrays(np.float32, st.tuples(st.integers(1, 8), st.just(SIZE)),
 
 @given(weights=WEIGHTS, category=st.integers(1, len(TREE)), least=st.sampled_from([0.0, 0.25, 0.3, 0.7, 1.0]))
 def test_a_look_up_is_what_reading_all_portraits_finds(weights: np.ndarray, category: int, least: float) -> None:
-    index = InterestIndex.of(TREE, Shares(weights, weights[::-1], np.zeros_like(weights)))
+    index = InterestIndex.of(TREE, [Shares(weights, weights[::-1], np.zeros_like(weights))])
     for layer, table in ((Layer.SHORT, weights), (Layer.LONG, weights[::-1])):
         column = table[:, category]
         expected = sorted(
@@ -47,13 +47,18 @@ def test_categories_are_meant_by_name_or_by_path() -> None:
 
 
 def test_only_categories_there_are_can_be_asked_for() -> None:
-    index = InterestIndex.of(TREE, shares(MADE, crowd()))
+    index = InterestIndex.of(TREE, [shares(MADE, crowd())], [Layer.LONG])
     assert index.find(category_of(TREE, "Tea"))
     with pytest.raises(InputError, match="category=0"):
         index.find(0)
+    with pytest.raises(InputError, match="the index has long"):
+        index.find(1, Layer.SHORT)
 
 
-def test_rows_of_several_are_those_of_all() -> None:
-    whole, one = shares(MADE, crowd()), [shares(MADE, crowd().take(np.array([row]))) for row in range(len(crowd()))]
+def test_rows_that_come_one_by_one_are_those_of_all() -> None:
+    whole = InterestIndex.of(TREE, [shares(MADE, crowd())])
+    single = InterestIndex.of(TREE, (shares(MADE, crowd().take(np.array([row]))) for row in range(len(crowd()))))
     for layer in Layer:
-        np.testing.assert_allclose(getattr(stacked(one), layer), getattr(whole, layer), atol=1e-6)
+        for category in range(1, len(TREE) + 1):
+            found = single.find(category, layer)
+            assert [one.row for one in found] == [one.row for one in whole.find(category, layer)]
