@@ -8,19 +8,15 @@ Letters  none
 
 from __future__ import annotations
 
-import numpy as np
-
 from penchant.claims.claim import Arm, Budget, Claim, Paper
 from penchant.claims.lab import Lab
 from penchant.contracts import Retriever, Scorer
+from penchant.data.histories import Histories
 from penchant.models.portrait_scorer import PortraitScorer
-from penchant.models.ranking.candidates import RankingBatches
-from penchant.models.ranking.multi_task import MultiTaskRanker, MultiTaskSettings
-from penchant.models.ranking.ranked import Ranked
 from penchant.models.retrieval.linear import item_knn
-from penchant.models.sequence.sasrec import SASRec, SASRecSettings
+from penchant.models.sequence.sasrec import SASRecSettings
 from penchant.recipes.language.portrait_vectors import strangers
-from penchant.recipes.serving.modern_ranking import popularity
+from penchant.recipes.serving.ranking import ranked
 from penchant.train.settings import TrainSettings
 from penchant.users.categories import CategoryTree
 from penchant.users.portrait import Portraits
@@ -79,21 +75,16 @@ def build(
     """
     training = TrainSettings(max_len=max_len, tokens=tokens, learning_rate=learning_rate, epochs=epochs, patience=5, validate_every=2)
     shape = SASRecSettings(width=width, layers=layers, heads=heads, dropout=dropout, max_len=max_len)
-    older = lab.train.without_last(newest)
-    model = lab.fit(SASRec(lab.num_items, shape), training, older, name="generator", share=share)
-    model.eval()
-    others: list[Scorer] = [item_knn(older, lab.num_items)]
-    if portraits:
+
+    def others(older: Histories) -> list[Scorer]:
+        neighbours: list[Scorer] = [item_knn(older, lab.num_items)]
+        if not portraits:
+            return neighbours
         made = Portraits.fit(older, CategoryTree.of(lab.catalog))
         told = None if own else strangers(made, lab)
-        others += [PortraitScorer(made, layer, told) for layer in _LAYERS]
-    batches = RankingBatches(model, others, lab.train, newest=newest, candidates=candidates, heads=[()], seed=lab.seed)
-    settings = MultiTaskSettings(heads=1, scorers=1 + len(others), hidden=hidden, dropout=dropout)
-    vectors = model.head.table.all().detach().numpy()
-    ranker = MultiTaskRanker(vectors, popularity(lab.train, lab.num_items).astype(np.float32), settings)
-    both = Ranked(model, others, ranker, (1.0,), candidates=candidates)
-    lab.fit(ranker, training, batches, name="ranker", share=1.0 - share, validate=lab.judge(both))
-    return both
+        return [*neighbours, *(PortraitScorer(made, layer, told) for layer in _LAYERS)]
+
+    return ranked(lab, training, shape, others, [()], [1.0], newest=newest, candidates=candidates, hidden=hidden, share=share)
 
 
 CLAIMS = [

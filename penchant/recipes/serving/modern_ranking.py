@@ -9,19 +9,15 @@ Letters  none
 
 from __future__ import annotations
 
-import numpy as np
 from optuna.distributions import FloatDistribution
 
 from penchant.claims.claim import Arm, Budget, Claim, Paper
 from penchant.claims.lab import Lab
 from penchant.contracts import Retriever
-from penchant.data.histories import Histories
 from penchant.data.schema import ACTION_CODE
-from penchant.models.ranking.candidates import RankingBatches
-from penchant.models.ranking.multi_task import MultiTaskRanker, MultiTaskSettings
-from penchant.models.ranking.ranked import Ranked
 from penchant.models.retrieval.linear import item_knn
 from penchant.models.sequence.sasrec import SASRec, SASRecSettings
+from penchant.recipes.serving import ranking
 from penchant.train.settings import TrainSettings
 
 PAPER = Paper(
@@ -91,34 +87,21 @@ def build(
     """
     training = TrainSettings(max_len=max_len, tokens=tokens, learning_rate=learning_rate, epochs=epochs, patience=5, validate_every=2)
     shape = SASRecSettings(width=width, layers=layers, heads=heads, dropout=dropout, max_len=max_len)
-    older = lab.train.without_last(newest) if ranked else lab.train
-    model = lab.fit(SASRec(lab.num_items, shape), training, older, name="generator", share=share if ranked else 1.0)
-    model.eval()
     if not ranked:
-        return model
-    others = [item_knn(older, lab.num_items)]
-    actions = list(HEADS.values())
-    batches = RankingBatches(model, others, lab.train, newest=newest, candidates=candidates, heads=actions, seed=lab.seed, drawn=drawn)
-    settings = MultiTaskSettings(heads=len(HEADS), scorers=1 + len(others), hidden=hidden, dropout=dropout)
-    ranker = MultiTaskRanker(model.head.table.all().detach().numpy(), popularity(lab.train, lab.num_items), settings)
-    both = Ranked(model, others, ranker, (watched, liked, disliked), candidates=candidates)
-    lab.fit(ranker, training, batches, name="ranker", share=1.0 - share, validate=lab.judge(both))
-    return both
-
-
-def popularity(histories: Histories, num_items: int) -> np.ndarray:
-    """float32[N + 1, 3] of items, standardised: the logarithms of how many events they have, ever and among the newest tenth, and
-    the share of likes.
-    """
-    recent = histories.times >= np.quantile(histories.times, 0.9)
-    liked = histories.actions == ACTION_CODE["like"]
-
-    def counted(which: np.ndarray) -> np.ndarray:
-        return np.bincount(histories.items[which], minlength=num_items + 1).astype(np.float64)
-
-    everything = counted(np.ones(histories.num_events, bool))
-    found = np.stack([np.log1p(everything), np.log1p(counted(recent)), counted(liked) / (everything + 5.0)], axis=1)
-    return ((found - found[1:].mean(axis=0)) / np.maximum(found[1:].std(axis=0), 1e-6)).astype(np.float32)
+        return lab.fit(SASRec(lab.num_items, shape), training, name="generator").eval()
+    return ranking.ranked(
+        lab,
+        training,
+        shape,
+        lambda older: [item_knn(older, lab.num_items)],
+        list(HEADS.values()),
+        (watched, liked, disliked),
+        newest=newest,
+        candidates=candidates,
+        hidden=hidden,
+        share=share,
+        drawn=drawn,
+    )
 
 
 CLAIMS = [
