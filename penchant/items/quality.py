@@ -88,15 +88,3 @@ class Twins:
         both = np.asarray(self._words[sources].multiply(self._words[items]).sum(axis=1)).ravel()
         either = self._sizes[sources] + self._sizes[items] - both
         return (both >= self.alike * np.maximum(either, 1)) & (sources != items)
-
-    def beside(self, sources: np.ndarray) -> np.ndarray:
-        """bool[n, N + 1], the twins of each of these items; column 0 is False.
-
-        Args:
-            sources: int[n].
-        """
-        both = (self._words[sources] @ self._words.T).toarray()
-        either = self._sizes[sources][:, None] + self._sizes - both
-        found = both >= self.alike * np.maximum(either, 1)
-        found[np.arange(len(sources)), sources] = found[:, 0] = False
-        return found

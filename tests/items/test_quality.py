@@ -28,9 +28,8 @@ def test_descriptions_are_poor_where_they_say_little_or_what_others_say() -> Non
 def test_twins_share_most_words_of_their_titles_and_no_item_is_its_own() -> None:
     twins = Rubric().twins(catalog())
     assert twins.of(np.array([1, 1, 1, 1, 1, 5]), np.array([1, 2, 3, 4, 7, 5])).tolist() == [False, False, True, False, True, False]
-    beside = twins.beside(np.array([1, 5]))
-    assert beside.shape == (2, 8)
-    assert np.flatnonzero(beside[0]).tolist() == [3, 7]
+    beside = [twins.of(np.full(7, source), np.arange(1, 8)) for source in (1, 5)]
+    assert (np.flatnonzero(beside[0]) + 1).tolist() == [3, 7]
     assert not beside[1].any(), "a title without words is like no other"
     assert Rubric(alike=0.5).twins(catalog()).of(np.array([1]), np.array([2])).all()
 

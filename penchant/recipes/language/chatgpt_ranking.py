@@ -21,6 +21,7 @@ from penchant.claims.world import World
 from penchant.core.errors import require
 from penchant.core.seeds import generator
 from penchant.data.histories import Histories
+from penchant.evaluate.metrics import per_row
 from penchant.llm.model import Choice, Choose, LanguageModel
 from penchant.llm.prompt import Prompt
 from penchant.llm.quoting import quoted
@@ -131,8 +132,8 @@ def measure(model: Chooser, world: World) -> dict[str, np.ndarray]:
         likeliest = np.take_along_axis(places, chances.argmax(axis=2)[:, :, None], axis=2)[:, :, 0]
         first = (likeliest < _FIRST).mean(axis=1)
     ranked = np.take_along_axis(listed, np.argsort(-scores, axis=1, kind="stable"), axis=1)
-    ranks = 1 + (ranked == targets[:, None]).argmax(axis=1)
-    return {"hit@1": (ranks == 1) * 1.0, "ndcg@10": np.where(ranks <= 10, 1 / np.log2(1 + ranks), 0.0), "first places": first}
+    found = per_row(ranked, Histories.of(targets[:, None].tolist()), (1, 10))
+    return {"hit@1": found["hit_rate@1"], "ndcg@10": found["ndcg@10"], "first places": first}
 
 
 def candidates(whole: Histories, users: np.ndarray, targets: np.ndarray, titles: Sequence[str]) -> np.ndarray:

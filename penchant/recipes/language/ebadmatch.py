@@ -59,7 +59,7 @@ class By(StrEnum):
 
 
 @dataclass(frozen=True)
-class BadMatches:
+class Pairwise:
     """Says of pairs how bad they are.
 
     Attributes:
@@ -69,7 +69,7 @@ class BadMatches:
     worst: Callable[[np.ndarray, np.ndarray], np.ndarray]
 
 
-def build(lab: Lab, *, by: str = "model", shuffled: bool = False, labels: int = 600, language: str | None = "") -> BadMatches:
+def build(lab: Lab, *, by: str = By.MODEL, shuffled: bool = False, labels: int = 600, language: str | None = "") -> Pairwise:
     """Label some later matches of training's users, and learn from them.
 
     Args:
@@ -86,13 +86,13 @@ def build(lab: Lab, *, by: str = "model", shuffled: bool = False, labels: int = 
     require(by in found, f"by={by!r}", "it is not known how", f"use one of: {', '.join(found)}", InputError)
     dice, tastes = generator(lab.seed, labels), _tastes(lab.train)
     if by == By.CHANCE:
-        return BadMatches(lambda users, _items: dice.random(len(users)))
+        return Pairwise(lambda users, _items: dice.random(len(users)))
     if by == By.SCORE:
         scores = ease(lab.train, lab.num_items).score(lab.train).numpy()
-        return BadMatches(lambda users, items: -scores[users - 1, items].astype(np.float64))
+        return Pairwise(lambda users, items: -scores[users - 1, items].astype(np.float64))
     known = PairFeatures.counting(lab.vectors, tastes)
     if by == By.LIKES:
-        return BadMatches(lambda _users, items: -known.likes[items].astype(np.float64))
+        return Pairwise(lambda _users, items: -known.likes[items].astype(np.float64))
 
     def features(users: np.ndarray, items: np.ndarray) -> np.ndarray:
         return known.of([(tastes[user - 1], int(item)) for user, item in zip(users, items, strict=True)])
@@ -111,10 +111,10 @@ def build(lab: Lab, *, by: str = "model", shuffled: bool = False, labels: int = 
         found = judge.bad([(tastes[user - 1], int(item)) for user, item in zip(users, items, strict=True)])
         said = np.array([one if isinstance(one, float) else usual for one in found])
     model = MatchFilter.fit(seen, dice.permutation(said) if shuffled else said)
-    return BadMatches(lambda users, items: model.bad(features(users, items)))
+    return Pairwise(lambda users, items: model.bad(features(users, items)))
 
 
-def measure(model: BadMatches, world: World) -> Mapping[str, np.ndarray]:
+def measure(model: Pairwise, world: World) -> Mapping[str, np.ndarray]:
     """float64[R] of each test user: the part in the share of bad matches among those kept, and in the share of good ones lost.
 
     Args:
@@ -161,9 +161,9 @@ _STAND_IN = (
     "no network is trained."
 )
 _RIVALS = (
-    Arm("a fifth at random", "ebadmatch", {"by": "chance"}),
-    Arm("fewest likes", "ebadmatch", {"by": "likes"}),
-    Arm("lowest base score", "ebadmatch", {"by": "score"}),
+    Arm("a fifth at random", "ebadmatch", {"by": By.CHANCE, "language": None}),
+    Arm("fewest likes", "ebadmatch", {"by": By.LIKES, "language": None}),
+    Arm("lowest base score", "ebadmatch", {"by": By.SCORE, "language": None}),
 )
 CLAIMS = [
     Claim(
@@ -173,7 +173,7 @@ CLAIMS = [
         rivals=_RIVALS,
         controls=[
             Arm("its labels shuffled", "ebadmatch", {"shuffled": True}),
-            Arm("labels of a rule", "ebadmatch", {"by": "alike", "language": None}),
+            Arm("labels of a rule", "ebadmatch", {"by": By.ALIKE, "language": None}),
         ],
         note=_STAND_IN,
         **_DATA,
@@ -181,18 +181,18 @@ CLAIMS = [
     Claim(
         name="ebadmatch-true-labels",
         says="The same classifier leaves out more bad matches when people label the pairs: the most that a judge can bring.",
-        subject=Arm("true labels", "ebadmatch", {"by": "truth", "language": None}),
+        subject=Arm("true labels", "ebadmatch", {"by": By.TRUTH, "language": None}),
         rivals=_RIVALS,
-        controls=[Arm("true labels shuffled", "ebadmatch", {"by": "truth", "shuffled": True, "language": None})],
+        controls=[Arm("true labels shuffled", "ebadmatch", {"by": By.TRUTH, "shuffled": True, "language": None})],
         note=_STAND_IN,
         **_DATA,
     ),
     Claim(
         name="ebadmatch-erring-labels",
         says="A judge that errs in a fifth of its labels is good enough for the classifier.",
-        subject=Arm("a fifth of labels turned", "ebadmatch", {"by": "erring", "language": None}),
+        subject=Arm("a fifth of labels turned", "ebadmatch", {"by": By.ERRING, "language": None}),
         rivals=_RIVALS,
-        controls=[Arm("these labels shuffled", "ebadmatch", {"by": "erring", "shuffled": True, "language": None})],
+        controls=[Arm("these labels shuffled", "ebadmatch", {"by": By.ERRING, "shuffled": True, "language": None})],
         note=_STAND_IN,
         **_DATA,
     ),

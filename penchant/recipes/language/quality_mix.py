@@ -27,6 +27,7 @@ from penchant.core.errors import InputError, require
 from penchant.core.seeds import generator
 from penchant.data.histories import Histories
 from penchant.data.splits import Targets
+from penchant.evaluate.metrics import hits, per_row
 from penchant.items.quality import Rubric
 from penchant.llm.labels import Labeller
 from penchant.llm.model import Choice, LanguageModel
@@ -40,6 +41,7 @@ TINY = {"language": None, "labelled": 20, "hidden": 8, "learning_rate": 5e-3, "e
 #: What b is chosen from: of 50 candidates about one is what came next, so that probabilities of clicks are small.
 WEIGHTS = (0.0, 0.0005, 0.001, 0.002, 0.004, 0.007, 0.01, 0.02, 0.05, 0.1)
 _K, _TOP, _MAY_LOSE = 50, 10, 0.05
+_NDCG = f"ndcg@{_TOP}"
 _APART = 3  # places between two items that count as bought together
 _NEAR = 20  # items by text, of which one is judged with each pair
 _VALIDATED = 500  # users whom early stopping looks at, at most; calibration and b go by all
@@ -85,8 +87,9 @@ class Mixed:
 def build(
     lab: Lab,
     *,
-    labels: str = "rubric",
+    labels: str = Labels.RUBRIC,
     shuffled: bool = False,
+    twins: bool = True,
     b: float | None = None,
     labelled: int | None = None,
     language: str | None = None,
@@ -99,7 +102,8 @@ def build(
     Args:
         lab: Clicks are of its training events; calibration and b are of validation.
         labels: Who labels, see ``Labels``.
-        shuffled: Give each labelled item the label of another, and twins none: a control.
+        shuffled: Give each labelled item the label of another: a control.
+        twins: Whether the head is taught which pairs are twins, too, which the rubric knows whoever labels.
         b: Weight of quality; None chooses it on validation.
         labelled: Items that are labelled, half of them by default.
         language: The model that labels, see ``language_model``; None leaves it to the rubric.
@@ -119,12 +123,12 @@ def build(
         said = rubric.poor(lab.catalog)[chosen].astype(np.float32)
     bad = np.full(lab.num_items + 1, np.nan, np.float32)
     bad[chosen] = generator(lab.seed, 2).permutation(said) if shuffled else said
-    twins = rubric.twins(lab.catalog)
+    alike = rubric.twins(lab.catalog)
     pairs = PairBatches(
         *_together(lab.train),
         _nearest(lab.vectors),
         bad,
-        (lambda sources, _: np.zeros(len(sources), bool)) if shuffled else twins.of,
+        alike.of if twins else _none,
         size=256,
         others=6,
         seed=lab.seed,
@@ -133,18 +137,18 @@ def build(
     few = asked(lab.valid.sample(_VALIDATED))
 
     def quality() -> float:
-        return float(ndcg(candidates(model, few[0])[0][:, :_TOP], few[1]).mean())
+        return float(per_row(candidates(model, few[0])[0], few[1], (_TOP,))[_NDCG].mean())
 
     training = TrainSettings(learning_rate=learning_rate, epochs=epochs, warmup_steps=20, bf16=False)
     lab.fit(model, training, pairs, validate=quality).eval()
     sources, wanted = asked(lab.valid)
     items, logits = candidates(model, sources)
-    clicked = np.array([[item in want for item in row] for row, want in zip(items.tolist(), wanted, strict=True)])
+    clicked = hits(items, wanted)
     known = ~np.isnan(bad[items])
     is_bad = (bad[items] > 0.5) | (pairs.twins(np.repeat(sources, items.shape[1]), items.ravel()).reshape(items.shape))
     click, worse = Platt.fit(logits[..., 0].ravel(), clicked.ravel()), Platt.fit(logits[..., 1][known], is_bad[known])
     found = Mixed(model, click, worse, 0.0, np.isnan(bad))
-    reached = {one: float(ndcg(found.top(items, logits, one), wanted).mean()) for one in WEIGHTS}
+    reached = {one: float(per_row(found.top(items, logits, one), wanted, (_TOP,))[_NDCG].mean()) for one in WEIGHTS}
     best = max(one for one in WEIGHTS if reached[one] >= (1 - _MAY_LOSE) * reached[0.0])
     return Mixed(model, click, worse, best if b is None else b, np.isnan(bad))
 
@@ -166,7 +170,7 @@ def measure(model: Mixed, world: World) -> Mapping[str, np.ndarray]:
         top = model.top(items, logits, b)
         twin = twins.of(np.repeat(sources, top.shape[1]), top.ravel()).reshape(top.shape)
         bad = poor[top] | twin
-        found |= {f"bad in top 10{told}": bad.mean(axis=1), f"ndcg@10{told}": ndcg(top, wanted)}
+        found |= {f"bad in top 10{told}": bad.mean(axis=1), f"{_NDCG}{told}": per_row(top, wanted, (_TOP,))[_NDCG]}
         if not told:
             unseen = (bad & model.unlabelled[top]).mean(axis=1)
             found |= {"twins in top 10": twin.mean(axis=1), "bad and never labelled in top 10": unseen, "b": np.full(len(top), b)}
@@ -192,8 +196,8 @@ def candidates(model: QualityMix, sources: np.ndarray) -> tuple[np.ndarray, np.n
     return np.concatenate(items), np.concatenate(logits)
 
 
-def asked(targets: Targets) -> tuple[np.ndarray, list[set[int]]]:
-    """int64[S], each item that somebody had last, and what these people had next.
+def asked(targets: Targets) -> tuple[np.ndarray, Histories]:
+    """int64[S], each item that somebody had last, and S rows of what these people had next, each item once.
 
     Args:
         targets: An evaluation's.
@@ -204,20 +208,7 @@ def asked(targets: Targets) -> tuple[np.ndarray, list[set[int]]]:
         if len(before):
             wanted.setdefault(int(before[-1]), set()).update(set(next_.tolist()) - {int(before[-1])})
     sources = sorted(source for source, want in wanted.items() if want)
-    return np.array(sources, np.int64), [wanted[source] for source in sources]
-
-
-def ndcg(top: np.ndarray, wanted: list[set[int]]) -> np.ndarray:
-    """float64[S], of lists of which some items were wanted.
-
-    Args:
-        top: int64[S, K].
-        wanted: S sets of items.
-    """
-    gains = 1 / np.log2(np.arange(2, top.shape[1] + 2))
-    hits = np.array([[item in want for item in row] for row, want in zip(top.tolist(), wanted, strict=True)], np.float64)
-    ideal = np.cumsum(gains)[np.minimum([len(want) for want in wanted], top.shape[1]) - 1]
-    return hits @ gains / ideal
+    return np.array(sources, np.int64), Histories.of([sorted(wanted[source]) for source in sources])
 
 
 def judged(model: LanguageModel, lab: Lab, codes: np.ndarray) -> np.ndarray:
@@ -236,6 +227,11 @@ def judged(model: LanguageModel, lab: Lab, codes: np.ndarray) -> np.ndarray:
     return np.array(
         [np.nan if one is None else float(1 - one.label if one.chances is None else one.chances[0]) for one in read], np.float32
     )
+
+
+def _none(sources: np.ndarray, _items: np.ndarray) -> np.ndarray:
+    """bool[n]: no pair is of twins."""
+    return np.zeros(len(sources), bool)
 
 
 def _together(histories: Histories) -> tuple[np.ndarray, np.ndarray]:
@@ -270,7 +266,8 @@ _NOTE = (
     "labelled. The frontier over b is among the metrics."
 )
 _RUBRIC, _CLICKS = Arm("clicks and quality", "quality_mix"), Arm("clicks alone", "quality_mix", {"b": 0.0})
-_SHUFFLED = Arm("labels shuffled", "quality_mix", {"shuffled": True})
+_SHUFFLED = Arm("labels shuffled", "quality_mix", {"shuffled": True, "twins": False})
+_BY_MODEL = {"labels": Labels.MODEL, "labelled": 600, "language": ""}
 CLAIMS = [
     Claim(
         name="quality-mix-drops-bad-items",
@@ -296,12 +293,12 @@ CLAIMS = [
     Claim(
         name="quality-mix-with-model-labels",
         says="Labels of a small language model are good enough for the quality head to leave fewer bad items among the first ten.",
-        subject=Arm("labels of the model", "quality_mix", {"labels": "model", "labelled": 600, "language": ""}),
+        subject=Arm("labels of the model", "quality_mix", _BY_MODEL),
         rivals=[_CLICKS],
-        controls=[Arm("its labels shuffled", "quality_mix", {"labels": "model", "labelled": 600, "language": "", "shuffled": True})],
+        controls=[Arm("its labels shuffled", "quality_mix", {**_BY_MODEL, "shuffled": True})],
         metric="bad in top 10",
         lower=True,
-        note=f"{_NOTE} The language model labels 600 items; twins are told by their titles, whoever labels.",
+        note=f"{_NOTE} The language model labels 600 items; twins are taught by their titles, whoever labels, and in the control too.",
         **_DATA,
     ),
 ]

@@ -26,6 +26,8 @@ from penchant.claims.world import World, text_encoder
 from penchant.core.errors import InputError, require
 from penchant.core.seeds import generator
 from penchant.data.catalog import Catalog
+from penchant.data.histories import Histories
+from penchant.evaluate.metrics import per_row
 from penchant.items.encoders import TextEncoder
 from penchant.items.enrich import Item
 from penchant.items.queries import Query, QueryWriter, RoundTrip, Search, by_vectors, from_words
@@ -81,7 +83,7 @@ class Searching:
 def build(
     lab: Lab,
     *,
-    written: str = "model",
+    written: str = Written.MODEL,
     filtered: bool = True,
     asked: int = 80,
     count: int = 4,
@@ -125,14 +127,15 @@ def build(
     if not found:
         return Searching(model.eval(), encoder, 0.0)
     train, valid = _divided(found, codes)
-    wanted, vectors = np.array([query.item for query in valid]), encoder.encode([query.text for query in valid])
+    wanted, vectors = Histories.of([[query.item] for query in valid]), encoder.encode([query.text for query in valid])
+    cut = min(50, lab.num_items)
     told = np.array([query.item for query in train]), encoder.encode([query.text for query in train])
     training = TrainSettings(learning_rate=learning_rate, epochs=epochs, warmup_steps=10, weight_decay=0.1, bf16=False)
     lab.fit(
         model,
         training,
         QueryBatches(told[1], told[0], seed=lab.seed),
-        validate=lambda: float(_places(model.search(vectors, 50), wanted).mean()),
+        validate=lambda: float(per_row(model.search(vectors, cut), wanted, (cut,))[f"mrr@{cut}"].mean()),
     )
     return Searching(model.eval(), encoder, len(found) / max(1, len(queries)))
 
@@ -145,13 +148,13 @@ def measure(model: Searching, world: World) -> Mapping[str, np.ndarray]:
         world: Whose catalogue is searched.
     """
     queries = composed(world.dataset.catalog)
-    wanted = np.array([query.item for query in queries])
-    found = model.search([query.text for query in queries], min(50, world.split.num_items))
-    hits = found == wanted[:, None]
+    wanted = Histories.of([[query.item] for query in queries])
+    cut = min(50, world.split.num_items)
+    found = per_row(model.search([query.text for query in queries], cut), wanted, (min(10, cut), cut))
     return {
-        "recall@10": hits[:, :10].any(axis=1),
-        "recall@50": hits.any(axis=1),
-        "mrr@50": _places(found, wanted),
+        "recall@10": found[f"recall@{min(10, cut)}"],
+        "recall@50": found[f"recall@{cut}"],
+        "mrr@50": found[f"mrr@{cut}"],
         "share of written queries kept": np.full(len(queries), model.kept),
     }
 
@@ -215,12 +218,6 @@ def _divided(queries: Sequence[Query], codes: Sequence[int]) -> tuple[list[Query
     return (train, valid) if train and valid else (list(queries), list(queries))
 
 
-def _places(found: np.ndarray, wanted: np.ndarray) -> np.ndarray:
-    """float64[n], 1 / the place of what is wanted, 0 where it is not there."""
-    hits = found == wanted[:, None]
-    return hits.any(axis=1) / (1 + hits.argmax(axis=1))
-
-
 def _misspelt(word: str, dice: np.random.Generator) -> str:
     """With two letters in each other's place, or one left out."""
     at = int(dice.integers(0, len(word) - 1))
@@ -232,9 +229,9 @@ _NOTE = (
     "log. Every arm that is trained takes equal steps."
 )
 _SHOWN = ("recall@10", "recall@50", "mrr@50", "share of written queries kept")
-_NOBODY = Arm("vectors as they are", "synthetic_queries", {"written": "nobody"})
-_MANY = {"written": "template", "language": None, "asked": 1_000}
-_TEMPLATE = Arm("kept queries of a template", "synthetic_queries", {"written": "template", "language": None})
+_NOBODY = Arm("vectors as they are", "synthetic_queries", {"written": Written.NOBODY, "language": None})
+_MANY = {"written": Written.TEMPLATE, "language": None, "asked": 1_000}
+_TEMPLATE = Arm("kept queries of a template", "synthetic_queries", {"written": Written.TEMPLATE, "language": None})
 CLAIMS = [
     Claim(
         name="synthetic-queries-filtered",
