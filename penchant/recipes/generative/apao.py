@@ -12,10 +12,9 @@ from typing import Any
 
 from optuna.distributions import FloatDistribution
 
-from penchant.claims.claim import Arm, Claim, Paper
+from penchant.claims.claim import Arm, Budget, Claim, Paper
 from penchant.claims.lab import Lab
 from penchant.models.generative.tiger import Tiger
-from penchant.recipes.common import BEAUTY
 from penchant.recipes.generative import tiger
 
 PAPER = Paper("APAO", "Adaptive prefix-aware optimisation (from its public code)", "Tsinghua, 2026", "https://github.com/yuyq18/APAO")
@@ -45,9 +44,9 @@ CLAIMS = [
         subject=Arm("prefixes, pairwise", "apao", SMALL_BEAM),
         rivals=[Arm("codes alone", "apao", {**SMALL_BEAM, "weight": 0.0, "negatives": 0})],
         controls=[Arm("prefixes, pointwise", "apao", {**SMALL_BEAM, "negatives": 0})],
-        dataset="amazon-beauty",
+        dataset="amazon-office",
         metric="ndcg@10",
-        budget=BEAUTY,
+        budget=Budget(steps=400),
         note="The pointwise loss is cross-entropy with more weight on early codes; what negatives add is the difference to it.",
     ),
 ]

@@ -12,11 +12,10 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from penchant.claims.claim import Arm, Claim, Paper
+from penchant.claims.claim import Arm, Budget, Claim, Paper
 from penchant.claims.lab import Lab
 from penchant.data.last_targets import LastTargets
 from penchant.models.generative.tiger import Tiger
-from penchant.recipes.common import BEAUTY
 from penchant.recipes.generative import shared
 from penchant.recipes.generative.shared import Collisions, Network, Quantising, Source, sourced_codes
 
@@ -65,42 +64,44 @@ def build(
     return shape.fit(lab, codes, share=share, data=newest, constrained=constrained)
 
 
-CHOSEN = Arm("k-means, every event, constrained", "grid")
-RANDOM = Arm("random codes", "grid", {"source": "random"})
+#: Lists of ten, as in validation, are searched for with a beam of twenty; a list of fifty widens it to fifty.
+SEARCH = {"network": {"beam": 20}}
+CHOSEN = Arm("k-means, every event, constrained", "grid", SEARCH)
+RANDOM = Arm("random codes", "grid", {"source": "random", **SEARCH})
 
 CLAIMS = [
     Claim(
         name="k-means-codes-are-as-good-as-rq-vae",
         says="TIGER ranks no worse (5% at most) on codes of residual k-means, which needs no training, than on codes of an RQ-VAE.",
         subject=CHOSEN,
-        rivals=[Arm("RQ-VAE", "grid", {"quantiser": "rq-vae"})],
+        rivals=[Arm("RQ-VAE", "grid", {"quantiser": "rq-vae", **SEARCH})],
         controls=[RANDOM],
-        dataset="amazon-beauty",
+        dataset="amazon-office",
         metric="ndcg@10",
         margin=-0.05,
-        budget=BEAUTY,
+        budget=Budget(steps=400),
         note="The quantisers' own training is not part of the steps.",
     ),
     Claim(
         name="every-event-as-a-target-helps",
         says="TIGER ranks better when every event of a history is a target than when the newest is the only one.",
         subject=CHOSEN,
-        rivals=[Arm("newest alone", "grid", {"every_event": False})],
-        controls=[Arm("newest alone, RQ-VAE", "grid", {"every_event": False, "quantiser": "rq-vae"})],
-        dataset="amazon-beauty",
+        rivals=[Arm("newest alone", "grid", {"every_event": False, **SEARCH})],
+        controls=[Arm("newest alone, RQ-VAE", "grid", {"every_event": False, "quantiser": "rq-vae", **SEARCH})],
+        dataset="amazon-office",
         metric="ndcg@10",
-        budget=BEAUTY,
+        budget=Budget(steps=400),
         note="Both take as many steps of as many users a batch, so as many passes over the users; targets a step differ.",
     ),
     Claim(
         name="constrained-beams-find-more",
         says="Beams that keep to the codes of items find more than free ones of which those that name no item are dropped.",
         subject=CHOSEN,
-        rivals=[Arm("free", "grid", {"constrained": False})],
-        controls=[Arm("free, random codes", "grid", {"constrained": False, "source": "random"})],
-        dataset="amazon-beauty",
+        rivals=[Arm("free", "grid", {"constrained": False, **SEARCH})],
+        controls=[Arm("free, random codes", "grid", {"constrained": False, "source": "random", **SEARCH})],
+        dataset="amazon-office",
         metric="recall@50",
-        budget=BEAUTY,
+        budget=Budget(steps=400),
         shown=("recall@10", "ndcg@10", "recall@50", "ndcg@50"),
         note="The beam holds 50 prefixes in both, so free ones leave places of a list of 50 empty; items that the user had are taken out "
         "while decoding, or after it.",

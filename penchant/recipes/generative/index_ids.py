@@ -14,14 +14,13 @@ from typing import Any
 
 import numpy as np
 
-from penchant.claims.claim import Arm, Claim, Paper
+from penchant.claims.claim import Arm, Budget, Claim, Paper
 from penchant.claims.lab import Lab
 from penchant.core.seeds import generator
 from penchant.data.histories import Histories
 from penchant.items import schemes
 from penchant.items.controls import shuffled
 from penchant.models.generative.tiger import Tiger
-from penchant.recipes.common import BEAUTY, BEAUTY_TIES
 from penchant.recipes.generative import shared
 from penchant.recipes.generative.shared import Network
 
@@ -108,12 +107,14 @@ def build(
     return Network(dropout=dropout, learning_rate=learning_rate, **(network or {})).fit(lab, codes)
 
 
-ARMS = {scheme: Arm(scheme, "index_ids", {"scheme": str(scheme)}) for scheme in Scheme}
+#: Lists of ten are searched for by every arm with a beam of twenty.
+SEARCH = {"network": {"beam": 20}}
+ARMS = {scheme: Arm(scheme, "index_ids", {"scheme": str(scheme), **SEARCH}) for scheme in Scheme}
 
 
 def control(scheme: Scheme) -> Arm:
     """The same IDs given to random items: as many codes, prefixes and parameters, and no meaning."""
-    return Arm(f"{scheme}, of random items", "index_ids", {"scheme": str(scheme), "random_items": True})
+    return Arm(f"{scheme}, of random items", "index_ids", {"scheme": str(scheme), "random_items": True, **SEARCH})
 
 
 CLAIMS = [
@@ -123,10 +124,11 @@ CLAIMS = [
         subject=ARMS[Scheme.COLLABORATIVE],
         rivals=[ARMS[Scheme.RANDOM]],
         controls=[control(Scheme.COLLABORATIVE)],
-        dataset="amazon-beauty",
+        dataset="amazon-office",
         metric="recall@10",
-        budget=BEAUTY,
-        note=f"All schemes have the same network but for their codes' tables, and see training events alone. {BEAUTY_TIES}",
+        budget=Budget(steps=400),
+        note="All schemes have the same network but for their codes' tables, and see training events alone. "
+        "Ties of a day keep the order of the file.",
     ),
     Claim(
         name="hybrid-ids-beat-simpler-ones",
@@ -134,10 +136,10 @@ CLAIMS = [
         subject=ARMS[Scheme.HYBRID],
         rivals=[ARMS[Scheme.RANDOM], ARMS[Scheme.SEQUENTIAL], ARMS[Scheme.INDEPENDENT]],
         controls=[control(Scheme.HYBRID)],
-        dataset="amazon-beauty",
+        dataset="amazon-office",
         metric="recall@10",
-        budget=BEAUTY,
-        note=f"Of users in the order of the file. {BEAUTY_TIES}",
+        budget=Budget(steps=400),
+        note="Of users in the order of the file. Ties of a day keep the order of the file.",
     ),
     Claim(
         name="category-ids-beat-random-ones",
@@ -145,8 +147,8 @@ CLAIMS = [
         subject=ARMS[Scheme.CATEGORY],
         rivals=[ARMS[Scheme.RANDOM]],
         controls=[control(Scheme.CATEGORY)],
-        dataset="amazon-beauty",
+        dataset="amazon-office",
         metric="recall@10",
-        budget=BEAUTY,
+        budget=Budget(steps=400),
     ),
 ]

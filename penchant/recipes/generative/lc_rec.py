@@ -13,10 +13,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from penchant.claims.claim import Arm, Claim, Paper
+from penchant.claims.claim import Arm, Budget, Claim, Paper
 from penchant.claims.lab import Lab
 from penchant.models.generative.tiger import Tiger
-from penchant.recipes.common import BEAUTY
 from penchant.recipes.generative import shared
 from penchant.recipes.generative.shared import Collisions, Network, Quantising, Source, sourced_codes
 
@@ -64,28 +63,31 @@ def build(
     return shape.fit(lab, codes, share=share)
 
 
+#: Every arm searches for lists of ten with a beam of twenty.
+SEARCH = {"network": {"beam": 20}}
+
 CLAIMS = [
     Claim(
         name="lc-rec-index-needs-no-extra-level",
         says="With colliding items moved to free codes of the last level, ranking is hardly behind (5% at most) that with a further level.",
-        subject=Arm("free codes", "lc_rec"),
-        rivals=[Arm("a further level", "lc_rec", {"collisions": "rank"})],
-        controls=[Arm("codes of random items", "lc_rec", {"source": "random"})],
-        dataset="amazon-beauty",
+        subject=Arm("free codes", "lc_rec", SEARCH),
+        rivals=[Arm("a further level", "lc_rec", {"collisions": "rank", **SEARCH})],
+        controls=[Arm("codes of random items", "lc_rec", {"source": "random", **SEARCH})],
+        dataset="amazon-office",
         metric="ndcg@10",
         margin=-0.05,
-        budget=BEAUTY,
+        budget=Budget(steps=400),
         note="A token an item less is read and written. That no items collide is a property and is tested.",
     ),
     Claim(
         name="a-uniform-last-level-does-not-hurt",
         says="With an evenly spread last level, ranking is no worse (5% at most) than with a plain RQ-VAE and the same moves.",
-        subject=Arm("uniform", "lc_rec"),
-        rivals=[Arm("plain", "lc_rec", {"uniform": False})],
-        controls=[Arm("codes of random items", "lc_rec", {"source": "random"})],
-        dataset="amazon-beauty",
+        subject=Arm("uniform", "lc_rec", SEARCH),
+        rivals=[Arm("plain", "lc_rec", {"uniform": False, **SEARCH})],
+        controls=[Arm("codes of random items", "lc_rec", {"source": "random", **SEARCH})],
+        dataset="amazon-office",
         metric="ndcg@10",
         margin=-0.05,
-        budget=BEAUTY,
+        budget=Budget(steps=400),
     ),
 ]

@@ -12,13 +12,12 @@ from __future__ import annotations
 
 from optuna.distributions import FloatDistribution
 
-from penchant.claims.claim import Arm, Claim, Paper
+from penchant.claims.claim import Arm, Budget, Claim, Paper
 from penchant.claims.lab import Lab
 from penchant.items.product import ProductQuantiser
 from penchant.models.generative.masked import MaskedSettings
 from penchant.models.generative.retrievers import CodeRetriever
 from penchant.models.generative.tandem import TandemSettings
-from penchant.recipes.common import BEAUTY
 from penchant.recipes.generative import masked
 from penchant.recipes.generative.shared import Source, training_of
 
@@ -87,18 +86,18 @@ CLAIMS = [
         says="LLaDA-Rec ranks better with the codes of the items' texts than with the same codes given to random items.",
         subject=Arm("codes of texts", "llada_rec"),
         rivals=[Arm("codes of random items", "llada_rec", {"source": "random"})],
-        dataset="amazon-beauty",
+        dataset="amazon-office",
         metric="ndcg@10",
-        budget=BEAUTY,
+        budget=Budget(steps=400),
     ),
     Claim(
         name="four-passes-of-diffusion-beat-one",
         says="Codes filled one by one, each pass seeing those filled before, rank better than all four filled at once.",
         subject=Arm("4 passes", "llada_rec"),
         rivals=[Arm("1 pass", "llada_rec", {"passes": 1})],
-        dataset="amazon-beauty",
+        dataset="amazon-office",
         metric="ndcg@10",
-        budget=BEAUTY,
+        budget=Budget(steps=400),
         note="The arms train alike; they differ at inference, and in the checkpoint that their own search finds best. "
         "A single pass is searched exactly, without a beam.",
     ),
@@ -107,9 +106,9 @@ CLAIMS = [
         says="Half as many passes of the network reach 98% of one pass a code.",
         subject=Arm("2 passes", "llada_rec", {"passes": 2}),
         rivals=[Arm("4 passes", "llada_rec")],
-        dataset="amazon-beauty",
+        dataset="amazon-office",
         metric="ndcg@10",
-        budget=BEAUTY,
+        budget=Budget(steps=400),
         margin=-0.02,
         note="The arms train alike; they differ at inference, and in the checkpoint that their own search finds best.",
     ),
@@ -118,9 +117,9 @@ CLAIMS = [
         says="Filling the most confident codes first reaches 98% of filling them from left to right.",
         subject=Arm("by confidence", "llada_rec"),
         rivals=[Arm("left to right", "llada_rec", {"adaptive": False})],
-        dataset="amazon-beauty",
+        dataset="amazon-office",
         metric="ndcg@10",
-        budget=BEAUTY,
+        budget=Budget(steps=400),
         margin=-0.02,
         note="The arms train alike; they differ at inference, and in the checkpoint that their own search finds best.",
     ),

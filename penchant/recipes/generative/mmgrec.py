@@ -14,7 +14,7 @@ from collections.abc import Mapping
 from enum import StrEnum
 from typing import Any
 
-from penchant.claims.claim import Arm, Claim, Paper
+from penchant.claims.claim import Arm, Budget, Claim, Paper
 from penchant.claims.lab import Lab
 from penchant.data.pairs import PairBatches, Pairs
 from penchant.items.controls import shuffled
@@ -22,7 +22,6 @@ from penchant.models.generative.recode import codes_of
 from penchant.models.generative.tiger import Tiger
 from penchant.models.graph.feature_graph import FeatureGraph, FeatureGraphSettings
 from penchant.models.graph.lightgcn import GraphSettings
-from penchant.recipes.common import BEAUTY
 from penchant.recipes.generative import shared
 from penchant.recipes.generative.shared import FIRST, Collisions, Network, Quantising
 from penchant.recipes.graph.shared import train_graph
@@ -103,28 +102,31 @@ def build(
     return Network(dropout=dropout, learning_rate=learning_rate, **(network or {})).fit(lab, codes, share=share)
 
 
+#: Every arm searches for lists of ten with a beam of twenty.
+SEARCH = {"network": {"beam": 20}}
+
 CLAIMS = [
     Claim(
         name="graph-codes-beat-text-and-behaviour",
         says="Codes of content spread over the graph rank better than codes of texts alone and of LightGCN's rows alone.",
-        subject=Arm("graph codes", "mmgrec"),
+        subject=Arm("graph codes", "mmgrec", SEARCH),
         rivals=[
-            Arm("text codes", "mmgrec", {"vectors": "content"}),
-            Arm("LightGCN codes", "mmgrec", {"vectors": "behaviour"}),
+            Arm("text codes", "mmgrec", {"vectors": "content", **SEARCH}),
+            Arm("LightGCN codes", "mmgrec", {"vectors": "behaviour", **SEARCH}),
         ],
-        controls=[Arm("graph codes of random items", "mmgrec", {"random_items": True})],
-        dataset="amazon-beauty",
+        controls=[Arm("graph codes of random items", "mmgrec", {"random_items": True, **SEARCH})],
+        dataset="amazon-office",
         metric="recall@10",
-        budget=BEAUTY,
+        budget=Budget(steps=600),
         note="All arms have the same steps in all: a graph takes 40% of them, and texts alone leave all to the generator.",
     ),
     Claim(
         name="popular-first-among-equal-codes",
         says="The code that tells items with the same codes apart ranks better in order of popularity than in random order.",
-        subject=Arm("popular first", "mmgrec"),
-        rivals=[Arm("random order", "mmgrec", {"collisions": "drawn"})],
-        dataset="amazon-beauty",
+        subject=Arm("popular first", "mmgrec", SEARCH),
+        rivals=[Arm("random order", "mmgrec", {"collisions": "drawn", **SEARCH})],
+        dataset="amazon-office",
         metric="recall@10",
-        budget=BEAUTY,
+        budget=Budget(steps=600),
     ),
 ]

@@ -12,13 +12,12 @@ from __future__ import annotations
 
 from optuna.distributions import FloatDistribution
 
-from penchant.claims.claim import Arm, Claim, Paper
+from penchant.claims.claim import Arm, Budget, Claim, Paper
 from penchant.claims.lab import Lab
 from penchant.items.experts import ExpertQuantiser
 from penchant.models.generative.masked import MaskedSettings
 from penchant.models.generative.retrievers import CodeRetriever
 from penchant.models.generative.tandem import TandemSettings
-from penchant.recipes.common import BEAUTY
 from penchant.recipes.generative import masked
 from penchant.recipes.generative.shared import Source, training_of
 
@@ -90,9 +89,9 @@ CLAIMS = [
         says="A path of codes in the order of confidence ranks better than one in a fixed order.",
         subject=Arm("by confidence", "reg4rec"),
         rivals=[Arm("fixed order", "reg4rec", {"adaptive": False})],
-        dataset="amazon-beauty",
+        dataset="amazon-office",
         metric="ndcg@10",
-        budget=BEAUTY,
+        budget=Budget(steps=400),
         note="The arms train alike; they differ at inference, and in the checkpoint that their own search finds best.",
     ),
     Claim(
@@ -100,9 +99,9 @@ CLAIMS = [
         says="Dropping paths whose codes disagree ranks better than keeping the most probable ones, at equal beam.",
         subject=Arm("3 of 10 pruned", "reg4rec"),
         rivals=[Arm("none pruned", "reg4rec", {"pruned": 0.0})],
-        dataset="amazon-beauty",
+        dataset="amazon-office",
         metric="ndcg@10",
-        budget=BEAUTY,
+        budget=Budget(steps=400),
         note="The arms train alike; they differ at inference, and in the checkpoint that their own search finds best. "
         "The paper's formula is not public; this one is ours.",
     ),
@@ -111,8 +110,8 @@ CLAIMS = [
         says="REG4Rec ranks better with the codes of the items' texts than with the same codes given to random items.",
         subject=Arm("codes of texts", "reg4rec"),
         rivals=[Arm("codes of random items", "reg4rec", {"source": "random"})],
-        dataset="amazon-beauty",
+        dataset="amazon-office",
         metric="ndcg@10",
-        budget=BEAUTY,
+        budget=Budget(steps=400),
     ),
 ]
