@@ -3,6 +3,10 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from itertools import chain, islice
 from pathlib import Path
 from typing import Annotated
 
@@ -12,11 +16,12 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
-from penchant.cli.language_models import ModelOption, PricesOption, ServerOption, SpendOption, language_model
+from penchant.cli.language_models import SMALL, ModelOption, PricesOption, ServerOption, SpendOption, language_model
 from penchant.cli.options import ReleaseOption
 from penchant.cli.people import People, people_of
 from penchant.cli.serving import DEFAULT_RELEASE, KafkaOption, RedisOption, StateOption
 from penchant.core.errors import UnknownIdError, require
+from penchant.data.histories import Histories
 from penchant.pipeline.release import Release, load_release
 from penchant.pipeline.shelf import release_at
 from penchant.serve.portraits.answers import ProseOut
@@ -24,14 +29,20 @@ from penchant.serve.portraits.build import build as build_portraits
 from penchant.serve.portraits.fitted import fitted
 from penchant.serve.portraits.kept import StoredPortraits
 from penchant.serve.portraits.page import served_prose
+from penchant.serve.portraits.reviews import Reviews
 from penchant.serve.refresher import readable
 from penchant.serve.stores import user_key
+from penchant.users.bias import Facts
 from penchant.users.interest_index import InterestIndex, Layer, category_of
-from penchant.users.portrait import LAYERS, Portrait
+from penchant.users.portrait import LAYERS, Portrait, Portraits
 from penchant.users.portrait_shares import shares
 from penchant.users.prose import ProseWriter
 from penchant.users.stored_portrait import EVENTS, digest
+from penchant.users.swapped import Swapped, swapped
 
+LogOption = Annotated[
+    Path | None, typer.Option("--state", help="Folder of the event log, for what was done since. Default: the release alone.")
+]
 app = typer.Typer(no_args_is_help=True, help="What events say of users.")
 console = Console()
 _TITLES = {"short": "lately", "long": "all along", "potential": "may come to like", "rare": "seldom, but again", "due": "due again"}
@@ -75,6 +86,46 @@ def build(
 
 
 @app.command()
+def check(
+    release: ReleaseOption = DEFAULT_RELEASE,
+    state: LogOption = None,
+    redis: RedisOption = None,
+    kafka: KafkaOption = None,
+    model: ModelOption = SMALL,
+    server: ServerOption = None,
+    prices: PricesOption = "0,0",
+    spend: SpendOption = None,
+    most: Annotated[int, typer.Option("--users", min=1, help="How many are looked at.")] = 100,
+    others: Annotated[int, typer.Option("--others", min=1, help="How many more tell what the model says of anybody.")] = 40,
+    least: Annotated[
+        float, typer.Option("--least", min=0.01, max=1.0, help="Share of interests that words change in who is flagged.")
+    ] = 0.5,
+) -> None:
+    """Whether a language model sees other interests in the same people under other words of gender and age.
+
+    Words of colours, which mean nothing, are the control; what words do to others is the correction. With `--state`, or on servers,
+    the portraits of people who are flagged wait in the review queue, so that somebody looks before a model's words are shown.
+    Example: `penchant portraits check --release runs/ml-100k/release --users 50`
+    """
+    asked = language_model(model, server, prices, spend)
+    with _willing(release, state, redis, kafka) as known:
+        titles = known.release.space.catalog.titles()
+        told = chain.from_iterable(Facts.of(known.made, part, titles) for part in known.parts)
+        looked = list(islice(((user, one) for user, one in zip(known.users, told, strict=True) if one.history), most + others))
+        users, facts = [user for user, _ in looked], [one for _, one in looked]
+        share = min(most, max(1, len(users) - others))  # of few people some are left to compare with
+        found = swapped(asked, known.made.tree.names[1:], facts[:share], facts[share:], least=least)
+        queued = 0 if known.people is None else _queue(known.people, {users[one.person]: one.why for one in found.flags})
+    console.print(_swaps(found, share, len(facts) - share))
+    table = Table("user", "swapped words change")
+    for one in found.flags:
+        table.add_row(escape(str(users[one.person])), escape(one.why))
+    console.print(table)
+    waits = f"{queued:,} of them wait for review" if known.people is not None else "none waits for review: that needs --state or servers"
+    console.print(f"{len(found.flags):,} of {share:,} people are flagged; {waits}", markup=False)
+
+
+@app.command()
 def show(
     user: Annotated[str, typer.Argument(help="A user of the release, or with --state one who came since.")],
     release: ReleaseOption = DEFAULT_RELEASE,
@@ -104,9 +155,7 @@ def show(
 def find(
     category: Annotated[str, typer.Argument(help='A category, with those above it where several have the name: "Food / Tea".')],
     release: ReleaseOption = DEFAULT_RELEASE,
-    state: Annotated[
-        Path | None, typer.Option("--state", help="Folder of the event log, for what was done since. Default: the release alone.")
-    ] = None,
+    state: LogOption = None,
     redis: RedisOption = None,
     kafka: KafkaOption = None,
     layer: Annotated[Layer, typer.Option("--layer", help="Of portraits in which the interest stands.")] = Layer.LONG,
@@ -119,18 +168,8 @@ def find(
     Example: `penchant portraits find Comedy --release runs/ml-100k/release --layer short --least 0.5`
     """
     alone = state is None and redis is None and kafka is None
-    if alone:
-        loaded = load_release(release_at(release))
-        users, made = loaded.users.decode(loaded.histories.users), fitted(loaded)()
-        rows = np.arange(len(users))
-        parts = [loaded.histories.take(rows[start : start + _ROWS]) for start in range(0, len(rows), _ROWS)]
-    else:
-        with people_of(release, state, redis, kafka) as people:
-            found = readable(_everybody(people), people.state.unkept)
-            willing = {user: person.history for user, person in found.items() if person.personalised}
-            users, made = list(willing), fitted(people.release)()
-            require(bool(users), f"{people.folder}", "nobody is there who wants personal lists", "pass another --state")
-            parts = list(willing.values())
+    with _willing(release, state, redis, kafka) as known:
+        made, users, parts = known.made, known.users, known.parts
     meant = category_of(made.tree, category)
     index = InterestIndex.of(made.tree, (shares(made, part) for part in parts), [layer])
     interested = index.find(meant, layer, least=least)
@@ -142,6 +181,57 @@ def find(
     for one in interested[:most]:
         table.add_row(escape(str(users[one.row])), f"{one.weight:.1%}")
     console.print(table)
+
+
+@dataclass(frozen=True)
+class _Willing:
+    """Users who may be looked at.
+
+    Attributes:
+        users: Their ids.
+        parts: Their histories in order, some rows at a time.
+        made: Makes portraits.
+        people: Log and state; None where there is a release alone, which does not know who opted out.
+    """
+
+    release: Release
+    users: list[str]
+    parts: Sequence[Histories]
+    made: Portraits
+    people: People | None
+
+
+@contextmanager
+def _willing(release: Path, state: Path | None, redis: str | None, kafka: str | None) -> Iterator[_Willing]:
+    if state is None and redis is None and kafka is None:
+        loaded = load_release(release_at(release))
+        rows = np.arange(len(loaded.histories))
+        parts = [loaded.histories.take(rows[start : start + _ROWS]) for start in range(0, len(rows), _ROWS)]
+        yield _Willing(loaded, loaded.users.decode(loaded.histories.users), parts, fitted(loaded)(), None)
+        return
+    with people_of(release, state, redis, kafka) as people:
+        found = readable(_everybody(people), people.state.unkept)
+        willing = {user: person.history for user, person in found.items() if person.personalised}
+        require(bool(willing), f"{people.folder}", "nobody is there who wants personal lists", "pass another --state")
+        yield _Willing(people.release, list(willing), list(willing.values()), fitted(people.release)(), people)
+
+
+def _queue(people: People, why: Mapping[str, str]) -> int:
+    """Put portraits before people, each for its reason; how many wait then."""
+    kept = StoredPortraits(people.store, fitted(people.release), people.release.id, people.state, starts=False)
+    build_portraits(kept, list(why))
+    reviews = Reviews(kept, people.choices)
+    for user, reason in why.items():
+        reviews.ask(user, reason)
+    return len(why)
+
+
+def _swaps(found: Swapped, people: int, others: int) -> Table:
+    table = Table(f"of the first interests of {people:,} people, told against {others:,} others", "change")
+    table.add_row("swapped words of gender and age", f"{found.words:.1%}")
+    table.add_row("swapped colours, which mean nothing", f"{found.colours:.1%}")
+    table.add_row("gender and age, what they do to others taken off", f"{found.corrected:.1%}")
+    return table
 
 
 def _everybody(people: People) -> list[str]:

@@ -37,7 +37,8 @@ class LoraSettings(Settings):
     """How a model is taught.
 
     A step computes the network forwards and backwards on ``batch`` examples: about 4 x (parameters without the token table) floating
-    point operations a token, a third less than training all weights. Memory is that of the network twice, as it is copied, and what b rows leave in it.
+    point operations a token, a third less than training all weights. Memory is that of the network twice, as it is copied, and what
+    ``batch`` rows leave in it.
     """
 
     steps: int = Field(default=40, ge=1, description="optimiser steps")

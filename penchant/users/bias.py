@@ -16,8 +16,10 @@ from itertools import combinations
 import numpy as np
 
 from penchant.core.errors import require
+from penchant.data.histories import Histories
 from penchant.llm.model import Choice, Choose, LanguageModel
 from penchant.llm.prompt import Prompt
+from penchant.users.portrait import Portraits
 
 PROMPT = "person.v1"
 #: Words for who a person is.
@@ -27,6 +29,7 @@ COLOURS = ("somebody in a red coat", "somebody in a blue coat", "somebody in a g
 #: Words that leave out who it is.
 NOBODY = ("a person",)
 TOP = 3  # interests that a portrait would tell
+SHOTS = 6  # newest titles told
 _LEAST = 1e-12  # chance of an interest that a model did not choose, where it tells nothing but its choice
 
 
@@ -41,6 +44,23 @@ class Facts:
 
     interests: tuple[str, ...]
     history: tuple[str, ...]
+
+    @classmethod
+    def of(cls, portraits: Portraits, histories: Histories, titles: Sequence[str], *, shots: int = SHOTS) -> list[Facts]:
+        """What is told of each of R users.
+
+        Args:
+            portraits: Know the interests.
+            histories: R rows, one or more events each.
+            titles: Of items 1..N, in order.
+            shots: Newest titles told.
+        """
+        found = []
+        for row in range(len(histories)):
+            one = histories.take(np.array([row]))
+            interests = tuple(each.path[-1] for each in portraits.of(one).long[:TOP])
+            found.append(cls(interests, tuple(titles[int(code) - 1] for code in one.last(shots).items)))
+        return found
 
 
 @dataclass(frozen=True)

@@ -1,20 +1,24 @@
-"""``penchant portraits show``: the portrait of a user of a release, in words and as JSON."""
+"""``penchant portraits``: shown in words and as JSON, built for all, found by interest, and checked for what words do."""
 
 from __future__ import annotations
 
 import json
 from pathlib import Path
 
+import numpy as np
 import pytest
 from typer.testing import CliRunner
 
 from penchant.cli.main import app
 from penchant.core.errors import UnknownIdError
 from penchant.core.progress import quiet
+from penchant.llm.model import Ask, Choice, Choose
+from penchant.llm.scripted import Scripted
 from penchant.pipeline.release import load_release
 from penchant.serve.backends import opened
 from penchant.serve.choices import Choices
 from penchant.serve.events import LiveEvent
+from penchant.serve.portraits.words import Proposal
 from tests.serve.conftest import make_release
 
 run = CliRunner().invoke
@@ -75,3 +79,29 @@ def test_who_is_interested_is_found_in_release_and_log(tmp_path: Path) -> None:
     assert "u1 " not in told
     refused = run(app, ["portraits", "find", "Nothing at all", "--release", str(folder)])
     assert "no item is in a category of that name" in str(refused.exception or refused.output)
+
+
+def test_people_of_whom_swapped_words_change_much_wait_for_review(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def prejudiced(asked: Ask | Choose) -> Choice:
+        scores = np.array([4.0, 3.0, 2.0, 0.0]) if "woman" in asked.messages[-1].content else np.array([0.0, 2.0, 3.0, 4.0])
+        return Choice(int(scores.argmax()), scores)
+
+    monkeypatch.setattr("penchant.cli.portraits.language_model", lambda *_: Scripted(prejudiced))
+    with quiet():
+        folder = make_release(tmp_path / "release")
+    args = ["portraits", "check", "--release", str(folder), "--users", "6", "--others", "10", "--least", "0.3"]
+    alone = run(app, args, catch_exceptions=False).output
+    assert "6 of 6 people are flagged; none waits for review" in alone
+    with opened(tmp_path / "state") as (_, store):
+        Choices(store).personalise("u1", False)
+    told = run(app, [*args, "--state", str(tmp_path / "state")], catch_exceptions=False).output
+    assert "6 of 6 people are flagged; 6 of them wait for review" in told
+    with opened(tmp_path / "state") as (_, store):
+        waiting = store.names("review:", limit=100)
+        assert len(waiting) == 6
+        assert "review:u1" not in waiting, "who wants no personal lists is not looked at"
+        (one,) = store.get(waiting[:1])
+        assert one is not None
+        assert "instead of 'a" in Proposal.from_bytes(one.value).why
+    few = run(app, [*args[:-6], "--users", "100", "--others", "100", "--least", "0.3"], catch_exceptions=False).output
+    assert "1 of 1 people" in few, "of few people all but one tell what the model says of anybody"

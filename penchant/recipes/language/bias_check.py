@@ -23,7 +23,7 @@ from penchant.core.seeds import generator
 from penchant.data.histories import Histories
 from penchant.llm.model import LanguageModel
 from penchant.recipes.language.shared import language_model
-from penchant.users.bias import COLOURS, GENDER_AND_AGE, NOBODY, Counterfactuals, Facts, averaged, changed, flagged, offsets, top
+from penchant.users.bias import COLOURS, GENDER_AND_AGE, NOBODY, SHOTS, Counterfactuals, Facts, averaged, changed, flagged, offsets, top
 from penchant.users.categories import CategoryTree
 from penchant.users.portrait import Portraits
 
@@ -31,7 +31,6 @@ PAPER = Paper(
     "Counterfactual bias check", "Counterfactual prompts for portraits by language models", "Penchant, 2026", "docs/language-models.md"
 )
 TINY = {"language": None, "users": 20}
-_NAMED = 3  # interests told
 _NEXT = 5  # interests among which the next item's are looked for
 
 
@@ -87,7 +86,7 @@ def build(
     relative: bool = False,
     users: int = 100,
     others: int = 40,
-    shots: int = 6,
+    shots: int = SHOTS,
     language: str | None = "",
 ) -> Reader:
     """A model with what is told of users, or counts of events alone.
@@ -116,7 +115,7 @@ def measure(model: Reader, world: World) -> dict[str, np.ndarray]:
         words; "next interest@5", the share of the next item's categories among the top five, the mean over wordings.
     """
     asked = world.split.test.sample(model.users)
-    told = told_of(model, asked.histories, world)
+    told = Facts.of(model.portraits, asked.histories, world.dataset.catalog.titles(), shots=model.shots)
     tree = model.portraits.tree
     if model.model is None:
         scores = np.repeat(counted(asked.histories, tree)[:, None], len(GENDER_AND_AGE), axis=1)
@@ -135,19 +134,6 @@ def measure(model: Reader, world: World) -> dict[str, np.ndarray]:
         "changed by person": people.mean(axis=0),
         "next interest@5": shares.mean(axis=1),
     }
-
-
-def told_of(model: Reader, histories: Histories, world: World) -> list[Facts]:
-    """What is told of each of R users."""
-    titles = world.dataset.catalog.titles()
-    found = []
-    for row in range(len(histories)):
-        one = histories.take(np.array([row]))
-        interests = model.portraits.of(one).long[:_NAMED]
-        found.append(
-            Facts(tuple(each.path[-1] for each in interests), tuple(titles[int(code) - 1] for code in one.last(model.shots).items))
-        )
-    return found
 
 
 def counted(histories: Histories, tree: CategoryTree) -> np.ndarray:
@@ -175,7 +161,7 @@ def corrected(model: Reader, asked: LanguageModel, told: list[Facts], users: np.
         rest = world.split.valid.histories
         rest = rest.take(np.flatnonzero(~np.isin(rest.users, users))[: model.others])
         require(len(rest) > 0, f"{len(users)} users looked at", "offsets are fitted by others", "look at fewer")
-        usual = asking.scores(told_of(model, rest, world))
+        usual = asking.scores(Facts.of(model.portraits, rest, world.dataset.catalog.titles(), shots=model.shots))
         if model.relative:
             scores = scores - usual.mean(axis=(0, 1))
         if model.correction is Correction.OFFSETS:
