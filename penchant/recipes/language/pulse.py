@@ -168,5 +168,17 @@ CLAIMS = [
         budget=ML_100K,
         note="Rationales are the sentences of model-free portraits, not a language model's. The shuffled control decides: what is gained "
         "over SASRec alone may come of titles or of further weights.",
-    )
+    ),
+    Claim(
+        name="a-models-rationales-help-sasrec",
+        says="SASRec ranks better with thoughts held to what a small language model says of the user than to the portrait's own sentences, "
+        "and than alone.",
+        subject=Arm("a model's rationales", "pulse", {"language": ""}),
+        rivals=[Arm("the portrait's sentences", "pulse"), Arm("SASRec", "sasrec")],
+        controls=[Arm("shuffled rationales of the model", "pulse", {"language": "", "rationales": "shuffled"})],
+        dataset="ml-100k",
+        metric="ndcg@10",
+        budget=ML_100K,
+        note="Sentences that the portrait does not bear out are dropped; where none is left, the portrait's own stand in.",
+    ),
 ]
