@@ -22,6 +22,7 @@ from penchant.cli.people import People, people_of
 from penchant.cli.serving import DEFAULT_RELEASE, KafkaOption, RedisOption, StateOption
 from penchant.core.errors import UnknownIdError, require
 from penchant.data.histories import Histories
+from penchant.llm.whole import Whole
 from penchant.pipeline.release import Release, load_release
 from penchant.pipeline.shelf import release_at
 from penchant.serve.portraits.answers import ProseOut
@@ -104,10 +105,10 @@ def check(
     """Whether a language model sees other interests in the same people under other words of gender and age.
 
     Words of colours, which mean nothing, are the control; what words do to others is the correction. With `--state`, or on servers,
-    the portraits of people who are flagged wait in the review queue, so that somebody looks before a model's words are shown.
+    the portraits of people who are flagged wait in the review queue, and no model's words about them are served until somebody has decided.
     Example: `penchant portraits check --release runs/ml-100k/release --users 50`
     """
-    asked = language_model(model, server, prices, spend)
+    asked = Whole(language_model(model, server, prices, spend))
     with _willing(release, state, redis, kafka) as known:
         titles = known.release.space.catalog.titles()
         told = chain.from_iterable(Facts.of(known.made, part, titles) for part in known.parts)
@@ -222,7 +223,7 @@ def _queue(people: People, why: Mapping[str, str]) -> int:
     build_portraits(kept, list(why))
     reviews = Reviews(kept, people.choices)
     for user, reason in why.items():
-        reviews.ask(user, reason)
+        reviews.ask(user, reason, holds=True)
     return len(why)
 
 

@@ -92,7 +92,7 @@ class LocalModel:
     def choose(self, chooses: Sequence[Choose]) -> list[Choice | PenchantError]:
         """See ``LanguageModel``. Scores are exact: of an option all its tokens, and the end where another option goes on from it."""
         answers: list[Choice | PenchantError | None] = [None] * len(chooses)
-        longest = [max(map(len, one.options)) for one in chooses]  # characters are at least as many as tokens
+        longest = [max(len(option.encode()) for option in one.options) for one in chooses]  # bytes are at least as many as tokens
         prompts = self._prompts([one.messages for one in chooses], longest, answers)
         with self._lock:
             for options in dict.fromkeys(one.options for one in chooses):

@@ -174,6 +174,7 @@ class LookIn(_Request):
 
     user_id: Id
     why: Annotated[str, StringConstraints(min_length=1, max_length=200)] = Field(description="In a few words.", examples=["biased"])
+    holds: bool = Field(default=False, description="Serve no model's words about the user until somebody has decided.")
 
 
 class DecideIn(_Request):

@@ -35,19 +35,21 @@ class ProseWriter:
         return Ask(self._prompt.fill(**{name: ", ".join(_narrow(layer)) for name, layer in layers.items()}), max_tokens=_TOKENS)
 
     def write(self, portraits: Sequence[Portrait]) -> list[str | None]:
-        """The sentences about each that are borne out; None where there is none, or no answer.
+        """The sentences about each that are borne out; None where there is none, or no answer, or no interest to write of.
 
         Raises:
             UnavailableError, BudgetError: Nothing was answered, and nothing will be: the model is not there, or may not spend more.
         """
-        answers = self.model.complete([self.question(one) for one in portraits])
+        told = [row for row, one in enumerate(portraits) if one.long or one.short or one.rare]
+        answers = self.model.complete([self.question(portraits[row]) for row in told])
         ends = [one for one in answers if isinstance(one, UnavailableError | BudgetError)]
         if ends and all(isinstance(one, PenchantError) for one in answers):  # else a question that always fails would end every run
             raise ends[0]
-        return [
-            None if isinstance(answer, PenchantError) else self._borne_out(answer, portrait) or None
-            for portrait, answer in zip(portraits, answers, strict=True)
-        ]
+        found: list[str | None] = [None] * len(portraits)
+        for row, answer in zip(told, answers, strict=True):
+            if not isinstance(answer, PenchantError):
+                found[row] = self._borne_out(answer, portraits[row]) or None
+        return found
 
     def _borne_out(self, answer: Completion, portrait: Portrait) -> str:
         names = tuple(dict.fromkeys(name for one in (*portrait.long, *portrait.short, *portrait.rare) for name in one.path))

@@ -10,7 +10,7 @@ import pytest
 from typer.testing import CliRunner
 
 from penchant.cli.main import app
-from penchant.core.errors import UnknownIdError
+from penchant.core.errors import UnavailableError, UnknownIdError
 from penchant.core.progress import quiet
 from penchant.llm.model import Ask, Choice, Choose
 from penchant.llm.scripted import Scripted
@@ -102,6 +102,13 @@ def test_people_of_whom_swapped_words_change_much_wait_for_review(tmp_path: Path
         assert "review:u1" not in waiting, "who wants no personal lists is not looked at"
         (one,) = store.get(waiting[:1])
         assert one is not None
-        assert "instead of 'a" in Proposal.from_bytes(one.value).why
+        proposal = Proposal.from_bytes(one.value)
+        assert "instead of 'a" in proposal.why
+        assert proposal.holds
+    down = UnavailableError("a server", "it is down", "start it")
+    monkeypatch.setattr("penchant.cli.portraits.language_model", lambda *_: Scripted(lambda _: down))
+    with pytest.raises(UnavailableError):
+        run(app, args, catch_exceptions=False)
+    monkeypatch.setattr("penchant.cli.portraits.language_model", lambda *_: Scripted(prejudiced))
     few = run(app, [*args[:-6], "--users", "100", "--others", "100", "--least", "0.3"], catch_exceptions=False).output
     assert "1 of 1 people" in few, "of few people all but one tell what the model says of anybody"

@@ -14,6 +14,7 @@ from penchant.llm.cache import Cached
 from penchant.llm.local import LocalModel
 from penchant.llm.lora import Example, LoraSettings, tune
 from penchant.llm.model import LanguageModel
+from penchant.llm.whole import Whole
 from penchant.train.loop import TrainingRun
 from penchant.train.settings import TrainSettings
 
@@ -27,7 +28,9 @@ def local(model: LanguageModel) -> LocalModel:
     Raises:
         InputError: It is somewhere else, and cannot be taught from here.
     """
-    inner = model.model if isinstance(model, Cached) else model
+    inner = model
+    while isinstance(inner, Whole | Cached):
+        inner = inner.model
     if not isinstance(inner, LocalModel):
         raise InputError(f"model={model.name}", "only a model in this process can be taught", "pass the folder of one")
     return inner

@@ -145,6 +145,7 @@ class WaitingOut(Answer):
     author: str = Field(description="Of the text that is proposed.")
     text: str
     events: int = Field(description="Of the portrait it was written of.")
+    holds: bool = Field(description="Whether no model's words about the user are served until somebody has decided.")
 
 
 class ReviewsOut(Answer):

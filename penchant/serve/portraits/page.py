@@ -93,7 +93,7 @@ def portrait(service: Service, user_id: str) -> PortraitOut:
 
 
 def served_prose(now: Portrait, this: str, found: Found | None) -> ProseOut:
-    """The words that are served: a person's, else a model's where they are of this portrait and nobody refused them, else the events'.
+    """The words that are served: a person's, else a model's where they are of this portrait and neither refused nor held, else the events'.
 
     Args:
         now: The portrait, without what was left out.
@@ -104,9 +104,10 @@ def served_prose(now: Portrait, this: str, found: Found | None) -> ProseOut:
     if words is not None and words.text is not None:
         return ProseOut(text=words.text, author=words.reviewer, by="person", made=words.time, current=words.events == now.events)
     written = _written(this, found)
+    held = found is not None and found.waiting is not None and found.waiting.holds
     return (
         written
-        if written is not None and written.current
+        if written is not None and written.current and not held
         else ProseOut(text=now.prose(), author=EVENTS, by="events", made=None, current=True)
     )
 

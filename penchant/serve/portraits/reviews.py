@@ -90,8 +90,13 @@ class Reviews:
             raise UnknownIdError(f"user_id={user_id!r}", "nothing waits for a decision about this user", "see GET /v1/reviews")
         return found, found.waiting
 
-    def ask(self, user_id: str, why: str) -> Proposal:
-        """Put what is served of a user before people, for a reason of one's own; what waits already is left as it is.
+    def ask(self, user_id: str, why: str, *, holds: bool = False) -> Proposal:
+        """Put what is served of a user before people, for a reason of one's own; what waits already is left as it is, but for ``holds``.
+
+        Args:
+            user_id: Of whom.
+            why: In a few words.
+            holds: Serve no model's words about the user until somebody has decided; takes the reason's place, too, where something waits.
 
         Raises:
             UnknownIdError: No portrait of the user is kept.
@@ -100,7 +105,12 @@ class Reviews:
         for _ in range(_TRIES):
             (found,) = self.portraits.look([user_id])
             if found.waiting is not None:
-                return found.waiting
+                if not holds or found.waiting.holds:
+                    return found.waiting
+                held = found.waiting.but(why=why, holds=True)
+                if self.store.put({review_key(user_id): Write(held.to_bytes(), found.place)}):
+                    return held
+                continue
             if found.portrait is None:
                 raise UnknownIdError(
                     f"user_id={user_id!r}", "no portrait is kept of this user", "look at the portrait first: it is then made"
@@ -108,7 +118,7 @@ class Reviews:
             best, words = found.portrait.best, found.words
             text, author = (best.text, best.author) if words is None or words.text is None else (words.text, words.reviewer)
             kept = interests_of(found.portrait.values)
-            asks = Proposal(why=why, asked=self.clock(), text=text, author=author, events=best.events, interests=kept)
+            asks = Proposal(why=why, asked=self.clock(), text=text, author=author, events=best.events, interests=kept, holds=holds)
             over = {portrait_key(user_id): Write(found.portrait.to_bytes(), found.version)}  # not of who is being forgotten
             if self.store.put({review_key(user_id): Write(asks.to_bytes(), found.place), **over}):
                 return asks

@@ -63,6 +63,7 @@ class Proposal(Kept):
         author: Of it.
         events: Of the portrait that the text was written of.
         interests: The long-term ones of then.
+        holds: Whether no model's words about the user are served until somebody has decided.
     """
 
     why: str
@@ -71,6 +72,7 @@ class Proposal(Kept):
     author: str
     events: int
     interests: Rows = Field(default=[])
+    holds: bool = False
 
 
 class Words(Kept):
@@ -122,7 +124,15 @@ def proposed(made: StoredPortrait, words: Words | None, waiting: Proposal | None
         why = CHANGED if distance(from_rows(words.interests), weights(made.values)["long"]) >= _MUCH else None
     if why is None:
         return None
-    return Proposal(why=why, asked=now, text=best.text, author=best.author, events=best.events, interests=interests_of(made.values))
+    return Proposal(
+        why=why,
+        asked=now,
+        text=best.text,
+        author=best.author,
+        events=best.events,
+        interests=interests_of(made.values),
+        holds=waiting is not None and waiting.holds,
+    )
 
 
 def decided(

@@ -48,8 +48,8 @@ def reviews(
 
 @routes.post("/reviews", responses=refusals(404))
 def look(asked: LookIn, service: Held) -> WaitingOut:
-    """Put what is served of a user before people, for a reason of your own. What waits already is left as it is."""
-    return WaitingOut(**_told(asked.user_id, _reviews(service).ask(asked.user_id, asked.why)))
+    """Put what is served of a user before people, for a reason of your own. What waits already is left as it is, but for ``holds``."""
+    return WaitingOut(**_told(asked.user_id, _reviews(service).ask(asked.user_id, asked.why, holds=asked.holds)))
 
 
 @routes.get("/reviewed")
@@ -96,7 +96,8 @@ def _out(service: Service, user_id: str, found: Found, waiting: Proposal) -> Rev
 
 
 def _told(user_id: str, one: Proposal) -> dict[str, Any]:
-    return {"user_id": user_id, "why": one.why, "asked": one.asked, "author": one.author, "text": one.text, "events": one.events}
+    told = ("why", "asked", "author", "text", "events", "holds")
+    return {"user_id": user_id, **{name: getattr(one, name) for name in told}}
 
 
 def _decided(found: Found) -> DecidedOut | None:

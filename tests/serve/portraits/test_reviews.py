@@ -76,6 +76,30 @@ def test_a_models_words_are_served_and_wait(client: TestClient) -> None:
     assert "".join(one["text"] for one in diff if one["kind"] != "added") == found["prose"]["text"]
 
 
+def test_words_that_are_held_are_served_once_somebody_has_decided(client: TestClient) -> None:
+    does(client, "hal", "i1", "i5")
+    kept(client, "hal", 2)
+    writes(client, "hal", "Dreams of rockets.")
+    assert portrait(client, "hal")["prose"]["by"] == "model"
+    held = client.post("/v1/reviews", json={"user_id": "hal", "why": "other words, other interests", "holds": True}).json()
+    assert (held["holds"], held["why"], held["text"]) == (True, "other words, other interests", "Dreams of rockets.")
+    assert portrait(client, "hal")["prose"]["by"] == "events", "it waited already, and is held from now on"
+    writes(client, "hal", "Dreams of moons.")
+    entry = client.get("/v1/reviews/hal").json()
+    assert (entry["text"], entry["holds"]) == ("Dreams of moons.", True)
+    assert portrait(client, "hal")["prose"]["by"] == "events", "words that came meanwhile are held as well"
+    assert client.post("/v1/reviews", json={"user_id": "hal", "why": "again"}).json()["holds"]
+    decide(client, "hal", "accept")
+    assert portrait(client, "hal")["prose"]["text"] == "Dreams of moons."
+    does(client, "ivy", "i1", "i5")
+    kept(client, "ivy", 2)
+    assert client.post("/v1/reviews", json={"user_id": "ivy", "why": "before any words", "holds": True}).json()["author"] == "events"
+    writes(client, "ivy", "Dreams of rockets.")
+    assert portrait(client, "ivy")["prose"]["by"] == "events"
+    decide(client, "ivy", "reject")
+    assert portrait(client, "ivy")["prose"]["by"] == "events"
+
+
 def test_what_was_edited_is_served_and_stays(client: TestClient) -> None:
     does(client, "ben", "i1", "i5")
     kept(client, "ben", 2)

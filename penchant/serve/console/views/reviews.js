@@ -38,7 +38,7 @@ function row(one) {
   return h("li.queue-row", {},
     h("h2", {}, h("a", { href: reviewHash(one.user_id) }, one.user_id), " ", h("span.tag.tag-label", {}, one.why)),
     h("p", {}, one.text),
-    h("p.facts", {}, `${one.author}, of ${plural(one.events, "event")}, ${when(one.asked)}`));
+    h("p.facts", {}, `${one.author}, of ${plural(one.events, "event")}, ${when(one.asked)}`, one.holds ? ". No model's words are served until then" : ""));
 }
 
 function entry(found) {
@@ -78,7 +78,7 @@ function entry(found) {
     h("div.sides", {},
       h("section", { "aria-labelledby": "served-title" }, h("h2", { id: "served-title" }, "Served now"), h("p", {}, found.served.text), signed(found.served)),
       h("section", { "aria-labelledby": "proposed-title" }, h("h2", { id: "proposed-title" }, "Proposed"), h("p", {}, found.text),
-        h("p.facts", {}, found.author === "events" ? "From the events alone" : `By ${found.author}`, `, of ${plural(found.events, "event")}`))),
+        h("p.facts", {}, found.author === "events" ? "From the events alone" : `By ${found.author}`, `, of ${plural(found.events, "event")}`, found.holds ? ". No model's words are served until somebody has decided" : ""))),
     h("section", { "aria-labelledby": "diff-title" }, h("h2", { id: "diff-title" }, "Difference"), difference(found.diff)),
     found.decided && h("section", { "aria-labelledby": "last-title" }, h("h2", { id: "last-title" }, "Since the last decision"),
       h("p.facts", {}, `${found.decided.reviewer} ${DONE[found.decided.decision]}, ${when(found.decided.time)}.`),
