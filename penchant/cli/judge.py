@@ -81,13 +81,14 @@ def judge(
     features = known.of([pairs[name] for name in judged])
     labels = np.array(list(judged.values()))
     held = np.random.default_rng(seed).random(len(labels)) < _HELD
-    light = MatchFilter.fit(features[~held], labels[~held])
-    worse = labels[held] > np.median(labels)
-    if worse.any() and not worse.all():
-        likeness = roc_auc_score(worse, light.bad(features[held]))
+    worse = labels[held] > np.median(labels) if len(labels) else np.zeros(0, bool)
+    if worse.any() and not worse.all() and not held.all():
+        likeness = roc_auc_score(worse, MatchFilter.fit(features[~held], labels[~held]).bad(features[held]))
         console.print(
             f"The classifier tells the model's worse half from its better half with an AUC of {likeness:.2f} on {held.sum()} other pairs."
         )
+    else:
+        console.print(f"How well a classifier repeats the labels cannot be told of {len(labels)} pairs: judge more users.")
     console.print(str(folder / "judged.jsonl"))
     if write is not None:
         with_matches(loaded.path, BadMatches(known, MatchFilter.fit(features, labels), share), write)

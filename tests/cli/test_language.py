@@ -1,4 +1,4 @@
-"""``penchant enrich``, ``judge``, ``explain`` and ``portraits build --model``: with a model in a folder, and behind a real server."""
+"""``penchant enrich``, ``judge``, ``explain`` and ``portraits build --model``: by a model in a folder, and behind a server."""
 
 from __future__ import annotations
 
