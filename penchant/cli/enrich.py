@@ -39,7 +39,7 @@ def enrich(
     rows: Annotated[int | None, typer.Option("--rows", min=1, help="The first items only.")] = None,
     out: OutOption = None,
 ) -> None:
-    """Give items a short title, a summary and attributes by a language model, as far as their own text bears them out.
+    """Give items a short title and a summary by a language model, as far as their own text bears them out, and attributes of closed sets.
 
     A run that was stopped goes on where it was. Results go to `enriched.jsonl`, the model's own answers to `answers.jsonl` beside it.
 
