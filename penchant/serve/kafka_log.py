@@ -11,6 +11,7 @@ import json
 import threading
 import time
 from collections.abc import Sequence
+from math import isfinite
 from typing import Any
 
 from confluent_kafka import OFFSET_BEGINNING, OFFSET_INVALID, Consumer, KafkaError, KafkaException, Message, Producer, TopicPartition
@@ -19,6 +20,7 @@ from confluent_kafka.cimpl import NewTopic
 
 from penchant.core.errors import StorageError, require
 from penchant.serve.events import Appended, LiveEvent, Positions, Unreadable
+from penchant.serve.requests import LATEST_TIME
 
 TOPIC = "penchant-events"
 _FORMAT = 1
@@ -214,6 +216,12 @@ def _event(message: Message) -> LiveEvent | Unreadable:
         whole, value = told["timestamp"], told["value"]
         right = all(isinstance(text, str) for text in texts) and type(whole) is int and isinstance(value, int | float | None)
         require(right, f"{told}", "names are texts, the timestamp is a whole number, the value a number or null", "mend the sender")
-        return LiveEvent(*texts, timestamp=whole, value=None if value is None else float(value), **place)
+        # What nobody could have sent over HTTP, and what no column of a table could hold, goes no further.
+        require(0 <= whole <= LATEST_TIME, f"timestamp={whole}", f"it lies between 0 and {LATEST_TIME}", "send UTC seconds")
+        number = None if value is None else float(value)
+        require(number is None or isfinite(number), f"value={value}", "it is a finite number, or null", "mend the sender")
+        for text in texts:
+            text.encode()  # half a character is no text
+        return LiveEvent(*texts, timestamp=whole, value=number, **place)
     except Exception as error:  # whatever is wrong with it, the next event must be read
         return Unreadable(**place, reason=f"{type(error).__name__}: {error}", content=content)

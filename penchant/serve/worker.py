@@ -7,27 +7,26 @@ lost everything is made anew by reading the log from its beginning.
 
 from __future__ import annotations
 
-import json
 import logging
 import threading
 import time
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 
-from penchant.core.errors import ArtifactError, StorageError, require
+from penchant.core.errors import ArtifactError, StorageError, UnavailableError, require
 from penchant.serve.choices import Choices
 from penchant.serve.counters import TREND, WITH, Counters
-from penchant.serve.events import AHEAD, Erased, EventLog, LiveEvent, Unreadable
+from penchant.serve.events import AHEAD, Erased, EventLog, LiveEvent, Positions, Unreadable
+from penchant.serve.set_aside import DEAD, KEPT_FOR, Record, aside, letter, poison
 from penchant.serve.stores import StateStore, Stored, Write, user_key
-from penchant.users.decay import DAY
 from penchant.users.state import Did, UserState
 from penchant.users.together import AGAINST, pairs
 
 _log = logging.getLogger("penchant.serve")
-DEAD = "dead:"
-_CONTENT = 2_000  # bytes of a dead letter that are kept
-_KEPT_FOR = 30 * DAY  # dead letters
+__all__ = ["DEAD", "Batch", "Labels", "Progress", "Worker"]
 _TRIES = 50  # of one batch against others who write
+#: What is no event's doing: whatever was read is read again. Everything else is, and must not stop the log.
+_NOT_OF_EVENTS = (StorageError, UnavailableError, OSError, MemoryError)
 _PAUSES = (0.05, 0.2, 1.0)  # seconds after the first, second and every later refusal of log or store
 
 #: Labels of an item by its id, such as ``"category:Tea"``; none for an item that nobody knows.
@@ -52,7 +51,7 @@ class Progress:
     refused: int = 0
     newest: int | None = None
 
-    def stored(self, records: Sequence[LiveEvent | Unreadable], dead: int, now: float) -> None:
+    def stored(self, records: Sequence[Record], dead: int, now: float) -> None:
         """Count what was stored of a step, ``dead`` of it set aside."""
         self.events += len(records)
         self.dead += dead
@@ -114,6 +113,8 @@ class Worker:
     def step(self, wait_seconds: float = 0.0) -> int:
         """Read what comes next and store what follows from it; the number of records that were dealt with.
 
+        What follows from nothing, whatever is wrong with it, is set aside with its reason, and the log goes on.
+
         Raises:
             StorageError: Log or store did not do what was asked; nothing or all of it was stored.
         """
@@ -124,15 +125,9 @@ class Worker:
             if not records:
                 self.seen([])
                 return 0
-            began = time.perf_counter()
-            after = {one.partition: one.offset + 1 for one in records}
-            writes, done = self._follows(records)
-            if self.store.put(writes, before={p: known[p] for p in after if p in known}, after=after):
-                dead = sum(key.startswith(DEAD) for key in writes)
-                self.progress.stored(records, dead, self.clock())
-                self.told(Batch(len(records), dead, tuple(sorted(after)), time.perf_counter() - began))
-                self.seen(done)
-                return len(records)
+            done = self._stored(records, known)
+            if done:
+                return done
             self.progress.again += 1
         raise StorageError(
             f"{_TRIES} tries", "others kept writing what this worker was about to write", "give each partition to one worker"
@@ -186,6 +181,34 @@ class Worker:
             found = self.store.get(keys)
             self.store.put({key: Write(None, one.version) for key, one in zip(keys, found, strict=True) if one is not None})
 
+    def _stored(self, records: Sequence[Record], known: Positions) -> int:
+        """Store what follows from records, or from the first of them if all at once cannot be; how many, 0 if others wrote."""
+        began, looked = time.perf_counter(), False
+        while True:
+            try:
+                after = {one.partition: one.offset + 1 for one in records}
+                writes, done = self._follows(records)
+                if not self.store.put(writes, before={p: known[p] for p in after if p in known}, after=after):
+                    return 0
+                break
+            except _NOT_OF_EVENTS:
+                raise
+            except Exception as error:
+                if len(records) == 1 and isinstance(records[0], Unreadable):
+                    raise  # not even a letter can be kept
+                _log.exception("%d records cannot be stored together: what is wrong with them is set aside", len(records))
+                if len(records) == 1:
+                    records = [aside(records[0], error)]
+                elif looked:
+                    records = records[: len(records) // 2]  # together they fail, and each alone does not
+                else:
+                    records, looked = poison(records, self._follows, _NOT_OF_EVENTS), True
+        dead = sum(key.startswith(DEAD) for key in writes)
+        self.progress.stored(records, dead, self.clock())
+        self.told(Batch(len(records), dead, tuple(sorted(after)), time.perf_counter() - began))
+        self.seen(done)
+        return len(records)
+
     def _begin(self) -> dict[int, int]:
         if self._first is None:  # a broker takes its time to tell
             found = self.log.begin()
@@ -193,7 +216,7 @@ class Worker:
             self._first = {partition: found[partition] for partition in sorted(read)}
         return self._first
 
-    def _follows(self, records: Sequence[LiveEvent | Unreadable]) -> tuple[dict[str, Write], list[tuple[str, str]]]:
+    def _follows(self, records: Sequence[Record]) -> tuple[dict[str, Write], list[tuple[str, str]]]:
         """What is to be stored after these records, and who did something with which item."""
         now = int(self.clock())  # a clock that is ahead must not make its events count more
         self._latest = max(self._latest, now)
@@ -204,9 +227,9 @@ class Worker:
             if isinstance(one, Erased):
                 continue
             if isinstance(one, Unreadable):
-                dead |= _letter(one.partition, one.offset, one.reason, one.content)
+                dead |= letter(one)
             elif one.timestamp > latest:
-                dead |= _letter(one.partition, one.offset, f"timestamp={one.timestamp}: it lies in the future", repr(one).encode())
+                dead |= letter(aside(one, f"timestamp={one.timestamp}: it lies in the future"))
             else:
                 events.setdefault(one.user_id, []).append(one)
         people = zip(events, self.choices.of(list(events)), strict=True)
@@ -232,7 +255,7 @@ class Worker:
         counted = trends.keys | together.keys
         found |= dict(zip(counted, self.store.get(list(counted)), strict=True))
         after |= trends.added(found) | together.added(found)
-        return {key: Write(value, _version(found[key]), _KEPT_FOR if key in dead else None) for key, value in after.items()}, touched
+        return {key: Write(value, _version(found[key]), KEPT_FOR if key in dead else None) for key, value in after.items()}, touched
 
 
 def _version(found: Stored | None) -> int:
@@ -245,8 +268,3 @@ def _state(found: Stored | None) -> UserState:
     except ArtifactError as error:  # go on with what the log says from here
         _log.warning("a user's state was spoilt in the store and is begun anew: %s", error)
         return UserState()
-
-
-def _letter(partition: int, offset: int, reason: str, content: bytes) -> dict[str, bytes]:
-    told = {"partition": partition, "offset": offset, "reason": reason, "content": content[:_CONTENT].decode("utf-8", "backslashreplace")}
-    return {f"{DEAD}{partition}:{offset}": json.dumps(told).encode()}

@@ -16,6 +16,7 @@ from penchant.core.errors import require
 
 DAY = 86_400
 _GRID = 30  # half-lives between two moments that numbers may be told as of
+_BEFORE, _AFTER = -1_000.0, 2_000.0  # half-lives: powers of two further before are no numbers, and after nothing is left
 _SLACK = 1.25  # so many times as many names as wanted may gather before the smallest are dropped
 
 
@@ -80,7 +81,7 @@ class Decayed:
         return cls(half_life, int(at), int(newest), dict(zip(json.loads(stored[end:]), counts, strict=True)))
 
     def _worth(self, age: float) -> float:
-        return 2.0 ** -(age / self.half_life)
+        return 2.0 ** -(min(max(age, _BEFORE * self.half_life), _AFTER * self.half_life) / self.half_life)
 
 
 def _largest_first(pair: tuple[str, float]) -> tuple[float, str]:

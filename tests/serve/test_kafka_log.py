@@ -14,7 +14,18 @@ from penchant.serve.kafka_log import KafkaEventLog
 from tests.servers import free_port, kafka_broker
 
 GOOD = {"format": 1, "event_id": "e1", "user_id": "ann", "item_id": "tea", "event": "view", "timestamp": 5, "value": None}
-WRONG = ({"format": 2}, {"user_id": 3}, {"timestamp": "5"}, {"value": "much"})
+WRONG = (
+    {"format": 2},
+    {"user_id": 3},
+    {"timestamp": "5"},
+    {"timestamp": -1},
+    {"timestamp": -(10**20)},
+    {"timestamp": 10**20},
+    {"value": "much"},
+    {"value": float("inf")},
+    {"value": 10**400},
+    {"user_id": "half a character: \ud800"},
+)
 BAD = [b"", b"\xff\xfe", b"[]", b"{}", *(json.dumps({**GOOD, **wrong}).encode() for wrong in WRONG)]
 
 

@@ -27,7 +27,7 @@ from penchant.users.state import UserState
 from tests.servers import kafka_broker, redis_server
 
 ROOT = Path(__file__).resolve().parents[2]
-NOW = 1_000_000
+NOW = 129_952_000
 
 
 def labels(item_id: str) -> list[str]:

@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+from math import isfinite
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -30,6 +32,19 @@ def test_numbers_stay_small_over_years() -> None:
     for year in range(1, 40):
         counted = counted.add([("tea", year * 365 * DAY)])
     assert dict(counted.as_of(0)) == {"tea": 1.0}
+
+
+@given(times=st.lists(st.integers(-(10**25), 10**25), min_size=1, max_size=5))
+def test_no_moment_is_too_far_away(times: list[int]) -> None:
+    counted = Decayed(half_life=DAY / 4)
+    for time in [*times, 10**9, -(10**20), 10**9]:
+        counted = Decayed.from_bytes(counted.add([("tea", time)]).to_bytes())
+    assert all(isfinite(count) for _, count in counted.as_of(10**9))
+
+
+def test_a_moment_long_ago_takes_nothing_from_the_present() -> None:
+    counted = Decayed(half_life=100.0).add([("oil", -(10**20))]).add([("tea", 1000)]).add([("oil", -(10**15))])
+    assert dict(counted.as_of(1000)) == {"tea": 1.0}
 
 
 def test_only_the_largest_stay() -> None:
