@@ -10,6 +10,7 @@ from pathlib import Path
 from penchant.pipeline.release import Release, load_release
 from penchant.pipeline.shelf import release_at
 from penchant.serve.backends import opened
+from penchant.serve.brokers import Brokers
 from penchant.serve.choices import Choices
 from penchant.serve.events import EventLog
 from penchant.serve.service import Backend
@@ -34,7 +35,7 @@ class People:
 
 
 @contextmanager
-def people_of(release: Path, state: Path | None, redis: str | None, kafka: str | None) -> Iterator[People]:
+def people_of(release: Path, state: Path | None, redis: str | None, kafka: str | Brokers | None) -> Iterator[People]:
     """The users of a release, or of the live one of a shelf.
 
     Args:

@@ -19,12 +19,13 @@ from rich.table import Table
 from penchant.cli.language_models import SMALL, ModelOption, PricesOption, ServerOption, SpendOption, language_model
 from penchant.cli.options import ReleaseOption
 from penchant.cli.people import People, people_of
-from penchant.cli.serving import DEFAULT_RELEASE, KafkaOption, RedisOption, StateOption
+from penchant.cli.serving import DEFAULT_RELEASE, KafkaOption, KafkaSettingOption, RedisOption, StateOption, brokers
 from penchant.core.errors import UnknownIdError, require
 from penchant.data.histories import Histories
 from penchant.llm.whole import Whole
 from penchant.pipeline.release import Release, load_release
 from penchant.pipeline.shelf import release_at
+from penchant.serve.brokers import Brokers
 from penchant.serve.portraits.answers import ProseOut
 from penchant.serve.portraits.build import build as build_portraits
 from penchant.serve.portraits.fitted import fitted
@@ -63,6 +64,7 @@ def build(
     state: StateOption = None,
     redis: RedisOption = None,
     kafka: KafkaOption = None,
+    kafka_option: KafkaSettingOption = None,
     model: ModelOption = EVENTS,
     server: ServerOption = None,
     prices: PricesOption = "0,0",
@@ -76,7 +78,7 @@ def build(
     Example: `penchant portraits build --release runs/ml-100k/release --model smollm2 --users 20`
     """
     asked = None if model == EVENTS else language_model(model, server, prices, spend)
-    with people_of(release, state, redis, kafka) as people:
+    with people_of(release, state, redis, brokers(kafka, kafka_option)) as people:
         kept = StoredPortraits(people.store, fitted(people.release), people.release.id, people.state, starts=False)
         users = _everybody(people)[:most]
         writer = None if asked is None else ProseWriter(asked, kept.made().tree)
@@ -92,6 +94,7 @@ def check(
     state: LogOption = None,
     redis: RedisOption = None,
     kafka: KafkaOption = None,
+    kafka_option: KafkaSettingOption = None,
     model: ModelOption = SMALL,
     server: ServerOption = None,
     prices: PricesOption = "0,0",
@@ -109,7 +112,7 @@ def check(
     Example: `penchant portraits check --release runs/ml-100k/release --users 50`
     """
     asked = Whole(language_model(model, server, prices, spend))
-    with _willing(release, state, redis, kafka) as known:
+    with _willing(release, state, redis, brokers(kafka, kafka_option)) as known:
         titles = known.release.space.catalog.titles()
         told = chain.from_iterable(Facts.of(known.made, part, titles) for part in known.parts)
         looked = list(islice(((user, one) for user, one in zip(known.users, told, strict=True) if one.history), most + others))
@@ -159,6 +162,7 @@ def find(
     state: LogOption = None,
     redis: RedisOption = None,
     kafka: KafkaOption = None,
+    kafka_option: KafkaSettingOption = None,
     layer: Annotated[Layer, typer.Option("--layer", help="Of portraits in which the interest stands.")] = Layer.LONG,
     least: Annotated[float, typer.Option("--least", min=0.0, max=1.0, help="Weight that the interest has at least.")] = 0.0,
     most: Annotated[int, typer.Option("--users", min=1, help="How many are told.")] = 20,
@@ -169,7 +173,7 @@ def find(
     Example: `penchant portraits find Comedy --release runs/ml-100k/release --layer short --least 0.5`
     """
     alone = state is None and redis is None and kafka is None
-    with _willing(release, state, redis, kafka) as known:
+    with _willing(release, state, redis, brokers(kafka, kafka_option)) as known:
         made, users, parts = known.made, known.users, known.parts
     meant = category_of(made.tree, category)
     index = InterestIndex.of(made.tree, (shares(made, part) for part in parts), [layer])
@@ -203,7 +207,7 @@ class _Willing:
 
 
 @contextmanager
-def _willing(release: Path, state: Path | None, redis: str | None, kafka: str | None) -> Iterator[_Willing]:
+def _willing(release: Path, state: Path | None, redis: str | None, kafka: Brokers | None) -> Iterator[_Willing]:
     if state is None and redis is None and kafka is None:
         loaded = load_release(release_at(release))
         rows = np.arange(len(loaded.histories))

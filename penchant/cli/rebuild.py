@@ -11,7 +11,7 @@ from rich.console import Console
 
 from penchant.cli.options import DataArgument, EncoderName, EncoderOption, SeedOption
 from penchant.cli.release import DEFAULT_SHELF, ShelfOption
-from penchant.cli.serving import KafkaOption, RedisOption, StateOption
+from penchant.cli.serving import KafkaOption, KafkaSettingOption, RedisOption, StateOption, brokers
 from penchant.core.errors import InputError
 from penchant.core.progress import stage
 from penchant.data.sources import load
@@ -31,6 +31,7 @@ def rebuild_release(
     state: StateOption = None,
     redis: RedisOption = None,
     kafka: KafkaOption = None,
+    kafka_option: KafkaSettingOption = None,
     days: Annotated[int, typer.Option("--days", min=1, help="That are read.")] = DAYS,
     until: Annotated[
         str | None, typer.Option("--until", help="End of these days, ISO 8601, UTC if it says nothing else. Default: the newest event.")
@@ -48,7 +49,7 @@ def rebuild_release(
     with stage(f"Loading {data}"):
         base = load(data)
     place = Shelf(shelf)
-    with opened(state or shelf.parent / "state", redis=redis, kafka=kafka) as (log, store):
+    with opened(state or shelf.parent / "state", redis=redis, kafka=brokers(kafka, kafka_option)) as (log, store):
         built = rebuild(
             base,
             log,

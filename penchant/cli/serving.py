@@ -11,10 +11,11 @@ from rich.console import Console
 from rich.table import Table
 
 from penchant.cli.options import ReleaseOption
-from penchant.core.errors import InputError
+from penchant.core.errors import InputError, require
 from penchant.data.histories import Histories
 from penchant.pipeline.release import Release, load_release
 from penchant.search.hybrid import HybridSearch
+from penchant.serve.brokers import Brokers
 from penchant.serve.server import serve
 from penchant.serve.service import ServeSettings
 from penchant.serve.work import work
@@ -26,6 +27,26 @@ RedisOption = Annotated[
 ]
 KafkaOption = Annotated[
     str | None, typer.Option("--kafka", envvar="PENCHANT_KAFKA", help="Keep the event log on these brokers, e.g. localhost:9092.")
+]
+KafkaSettingOption = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--kafka-option",
+        envvar="PENCHANT_KAFKA_OPTIONS",
+        metavar="KEY=VALUE",
+        help="A setting of librdkafka for these brokers, e.g. security.protocol=SASL_SSL; repeat for several. "
+        "The variable holds them separated by spaces, so that a password does not show in the list of processes.",
+        show_default=False,
+    ),
+]
+KafkaReplicasOption = Annotated[
+    int,
+    typer.Option(
+        "--kafka-replicas", envvar="PENCHANT_KAFKA_REPLICAS", min=1, help="Brokers that keep each partition of a topic that is made."
+    ),
+]
+KafkaPartitionsOption = Annotated[
+    int, typer.Option("--kafka-partitions", envvar="PENCHANT_KAFKA_PARTITIONS", min=1, help="Of a topic that is made.")
 ]
 TracesOption = Annotated[
     str | None,
@@ -92,6 +113,9 @@ def serve_release(
     state: StateOption = None,
     redis: RedisOption = None,
     kafka: KafkaOption = None,
+    kafka_option: KafkaSettingOption = None,
+    kafka_replicas: KafkaReplicasOption = 1,
+    kafka_partitions: KafkaPartitionsOption = 8,
     follow: Annotated[bool, typer.Option("--follow/--no-follow", help="Run a near-line worker in the server, too.")] = True,
     dear_cores: Annotated[
         float | None,
@@ -142,7 +166,8 @@ def serve_release(
         traces=traces,
     )
     where = state or release.parent / "state"
-    serve(release, host=host, port=port, data_dir=where, redis=redis, kafka=kafka, follow=follow, settings=settings)
+    log = brokers(kafka, kafka_option, partitions=kafka_partitions, replicas=kafka_replicas)
+    serve(release, host=host, port=port, data_dir=where, redis=redis, kafka=log, follow=follow, settings=settings)
 
 
 def worker(
@@ -150,6 +175,9 @@ def worker(
     state: StateOption = None,
     redis: RedisOption = None,
     kafka: KafkaOption = None,
+    kafka_option: KafkaSettingOption = None,
+    kafka_replicas: KafkaReplicasOption = 1,
+    kafka_partitions: KafkaPartitionsOption = 8,
     partition: Annotated[list[int] | None, typer.Option("--partition", help="Follow this one; repeat for several. Default: all.")] = None,
     replay: Annotated[
         bool, typer.Option("--replay", help="Make everything anew from the beginning of the log; end other workers first.")
@@ -162,7 +190,26 @@ def worker(
     Example: `penchant worker --redis redis://localhost:6379/0 --kafka localhost:9092 --partition 0 --partition 1`
     """
     where = state or release.parent / "state"
-    work(release, data_dir=where, redis=redis, kafka=kafka, partitions=partition, replay=replay, adapts=adapt, traces=traces)
+    log = brokers(kafka, kafka_option, partitions=kafka_partitions, replicas=kafka_replicas)
+    work(release, data_dir=where, redis=redis, kafka=log, partitions=partition, replay=replay, adapts=adapt, traces=traces)
+
+
+def brokers(kafka: str | None, options: list[str] | None, *, partitions: int = 8, replicas: int = 1) -> Brokers | None:
+    """The brokers of the options; None where the log is a file.
+
+    Args:
+        kafka: Of ``--kafka``.
+        options: Of ``--kafka-option``.
+        partitions: Of ``--kafka-partitions``.
+        replicas: Of ``--kafka-replicas``.
+
+    Raises:
+        InputError: An option is no good, or there are options but no brokers.
+    """
+    if kafka is None:
+        require(not options, "--kafka-option", "it is for the brokers of --kafka", "pass --kafka, too")
+        return None
+    return Brokers.told(kafka, options or [], partitions=partitions, replicas=replicas)
 
 
 def start(release: Path, *, state: Path, host: str = "127.0.0.1", port: int = 8000) -> None:

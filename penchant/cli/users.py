@@ -13,11 +13,12 @@ import typer
 
 from penchant.cli.options import ReleaseOption
 from penchant.cli.people import people_of
-from penchant.cli.serving import DEFAULT_RELEASE, KafkaOption, RedisOption, StateOption
+from penchant.cli.serving import DEFAULT_RELEASE, KafkaOption, KafkaSettingOption, RedisOption, StateOption, brokers
 from penchant.core.errors import StorageError, require
 from penchant.pipeline.shelf import FOLDER, Shelf
 from penchant.pipeline.without_users import without_users
 from penchant.serve.backends import SERVED_NAME
+from penchant.serve.brokers import Brokers
 from penchant.serve.erasure import Eraser
 from penchant.serve.holders import holders_of
 from penchant.serve.sqlite_served import SqliteServedLog
@@ -33,12 +34,13 @@ def export(
     state: StateOption = None,
     redis: RedisOption = None,
     kafka: KafkaOption = None,
+    kafka_option: KafkaSettingOption = None,
 ) -> None:
     """Print all that is kept of a user, as JSON.
 
     Example: `penchant user export 42 --release runs/ml-100k/release`
     """
-    with _eraser(release, state, redis, kafka) as eraser:
+    with _eraser(release, state, redis, brokers(kafka, kafka_option)) as eraser:
         typer.echo(json.dumps(eraser.export(user), indent=1, ensure_ascii=False))
 
 
@@ -49,13 +51,14 @@ def forget(
     state: StateOption = None,
     redis: RedisOption = None,
     kafka: KafkaOption = None,
+    kafka_option: KafkaSettingOption = None,
     also: Annotated[list[Path] | None, typer.Option("--also", help="Another release, or shelf, to take the user's rows out of.")] = None,
 ) -> None:
     """Delete a user's data while servers run, take their rows out of release folders, and print the receipt.
 
     Example: `penchant user forget 42 --release runs/ml-100k/release --also runs/ml-100k/release-before`
     """
-    with _eraser(release, state, redis, kafka) as eraser:
+    with _eraser(release, state, redis, brokers(kafka, kafka_option)) as eraser:
         receipt = eraser.forget(user)
     rows = {str(folder): without_users(folder, [user]) for place in (release, *(also or ())) for folder in _folders(place)}
     typer.echo(
@@ -73,7 +76,7 @@ def _folders(place: Path) -> list[Path]:
 
 
 @contextmanager
-def _eraser(release: Path, state: Path | None, redis: str | None, kafka: str | None) -> Iterator[Eraser]:
+def _eraser(release: Path, state: Path | None, redis: str | None, kafka: Brokers | None) -> Iterator[Eraser]:
     with people_of(release, state, redis, kafka) as people, closing(SqliteServedLog(people.folder / SERVED_NAME)) as served:
         log, store, choices = people.log, people.store, people.choices
         yield Eraser(log, store, choices, holders_of(log, store, choices, people.state, served))

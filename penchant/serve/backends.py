@@ -7,6 +7,7 @@ from contextlib import ExitStack, closing, contextmanager
 from pathlib import Path
 
 from penchant.core.errors import InputError, require
+from penchant.serve.brokers import Brokers
 from penchant.serve.events import EventLog
 from penchant.serve.kafka_log import KafkaEventLog
 from penchant.serve.redis_store import RedisStateStore
@@ -18,16 +19,16 @@ LOG_NAME, STATE_NAME, SERVED_NAME = "events.sqlite", "state.sqlite", "served.sql
 
 
 @contextmanager
-def opened(data_dir: Path, *, redis: str | None = None, kafka: str | None = None) -> Iterator[tuple[EventLog, StateStore]]:
+def opened(data_dir: Path, *, redis: str | None = None, kafka: str | Brokers | None = None) -> Iterator[tuple[EventLog, StateStore]]:
     """A log and a store, closed afterwards.
 
     Args:
         data_dir: Of the files; not used where both are servers.
         redis: URL of the server that keeps the state, such as ``redis://localhost:6379/0``.
-        kafka: Brokers that keep the log, such as ``localhost:9092``, separated by commas.
+        kafka: Brokers that keep the log; or their addresses alone, such as ``localhost:9092``, separated by commas.
 
     Raises:
-        InputError: Several processes would share a broker's log but not what follows from it.
+        InputError: Several processes would share a broker's log but not what follows from it, or an option of the brokers is no good.
         StorageError: A server does not answer, or the disk refused.
         ArtifactError: A file is damaged.
     """
@@ -38,9 +39,14 @@ def opened(data_dir: Path, *, redis: str | None = None, kafka: str | None = None
         "pass --redis",
     )
     with ExitStack() as stack:
-        log = stack.enter_context(closing(SqliteEventLog(Path(data_dir) / LOG_NAME) if kafka is None else KafkaEventLog(kafka)))
+        log = stack.enter_context(closing(SqliteEventLog(Path(data_dir) / LOG_NAME) if kafka is None else _kafka(kafka)))
         store = stack.enter_context(closing(SqliteStateStore(Path(data_dir) / STATE_NAME) if redis is None else _redis(redis)))
         yield log, store
+
+
+def _kafka(told: str | Brokers) -> EventLog:
+    brokers = Brokers(told) if isinstance(told, str) else told
+    return KafkaEventLog(brokers.servers, partitions=brokers.partitions, replicas=brokers.replicas, options=brokers.options)
 
 
 def _redis(url: str) -> StateStore:

@@ -1,5 +1,6 @@
-"""The event log on a broker that speaks Kafka's protocol: one topic, partitioned by user, acknowledged by all replicas.
+"""The event log on a broker that speaks Kafka's protocol: one topic, partitioned by user, acknowledged by all replicas in sync.
 
+A topic has one replica unless more are asked for: then an event is as safe as the disk of that one broker.
 The producer is idempotent, so that its own retries neither double nor reorder. An append that failed may have been written
 in part; the ids of events make sending it again harmless. Who reads keeps its own positions, together with what it made of
 the events; what is committed to the consumer group is there for those who watch its lag.
@@ -10,17 +11,18 @@ from __future__ import annotations
 import json
 import threading
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from math import isfinite
 from typing import Any
 
 from confluent_kafka import OFFSET_BEGINNING, OFFSET_INVALID, Consumer, KafkaError, KafkaException, Message, Producer, TopicPartition
 from confluent_kafka.admin import AdminClient
-from confluent_kafka.cimpl import NewTopic
 
-from penchant.core.errors import StorageError, require
+from penchant.core.errors import InputError, StorageError, require
+from penchant.serve.brokers import Brokers, without_secrets
 from penchant.serve.events import Appended, LiveEvent, Positions, Unreadable
 from penchant.serve.requests import LATEST_TIME
+from penchant.serve.topics import found_or_made
 
 TOPIC = "penchant-events"
 _FORMAT = 1
@@ -35,7 +37,7 @@ class KafkaEventLog:
 
     Args:
         servers: Addresses of brokers, such as ``"localhost:9092"``, separated by commas.
-        topic: Made with ``partitions`` if it is not there.
+        topic: Made with ``partitions`` if it is not there; then it keeps its events for good.
         partitions: Of a topic that is made.
         replicas: Brokers that keep each partition of a topic that is made.
         group: Consumer group that positions are committed to.
@@ -44,6 +46,7 @@ class KafkaEventLog:
 
     Raises:
         StorageError: No broker answers.
+        InputError: An option is not known, cannot be used, or is one that the log chooses itself.
     """
 
     def __init__(
@@ -55,20 +58,24 @@ class KafkaEventLog:
         replicas: int = 1,
         group: str = "penchant",
         wait_seconds: float = 10.0,
-        options: dict[str, Any] | None = None,
+        options: Mapping[str, str] | None = None,
     ) -> None:
-        require(partitions >= 1, f"partitions={partitions}", "a topic has at least one", "pass partitions>=1")
+        brokers = Brokers(servers, partitions, replicas, options or {})
         self.servers, self.topic, self._wait = servers, topic, wait_seconds
-        common = {"bootstrap.servers": servers, "log_level": 2, **(options or {})}
-        self._read_lock = threading.Lock()
-        self._open = True
-        self._partitions = self._found_or_made(AdminClient(common), partitions, replicas)
-        self._producer = Producer(
-            {**common, "enable.idempotence": True, "acks": "all", "linger.ms": 2, "delivery.timeout.ms": int(wait_seconds * 1e3)}
-        )
+        common = {"log_level": 2, **brokers.options, "bootstrap.servers": servers}
+        writing = {"enable.idempotence": True, "acks": "all", "linger.ms": 2, "delivery.timeout.ms": int(wait_seconds * 1e3)}
         own = {"group.id": group, "enable.auto.commit": False, "auto.offset.reset": "earliest", "fetch.wait.max.ms": _FETCH}
         self._reading = {**common, **own}
-        self._consumer = Consumer(self._reading)
+        self._read_lock = threading.Lock()
+        self._open = True
+        try:
+            admin = AdminClient(common)
+            self._producer = Producer({**common, **writing})
+            self._consumer = Consumer(self._reading)
+        except KafkaException as error:  # which does not ask the broker yet
+            told = without_secrets(error.args[0].str(), brokers.options)
+            raise InputError("the options of Kafka", told, "see librdkafka's CONFIGURATION.md for what there is") from None
+        self._partitions = self._found_or_made(admin, partitions, replicas)
         self._next: dict[int, int] = {}  # where the consumer goes on
         self._committed: dict[int, int] = {}
 
@@ -178,16 +185,9 @@ class KafkaEventLog:
     def _found_or_made(self, admin: AdminClient, partitions: int, replicas: int) -> int:
         """The number of partitions of the topic."""
         try:
-            topics = admin.list_topics(timeout=self._wait).topics
-            if self.topic not in topics:
-                try:
-                    admin.create_topics([NewTopic(self.topic, partitions, replicas)])[self.topic].result(self._wait)
-                except KafkaException as error:
-                    if error.args[0].code() != KafkaError.TOPIC_ALREADY_EXISTS:  # another process was faster
-                        raise
-                topics = admin.list_topics(self.topic, timeout=self._wait).topics
-            return len(topics[self.topic].partitions)
+            return found_or_made(admin, self.topic, partitions=partitions, replicas=replicas, wait_seconds=self._wait)
         except KafkaException as error:
+            self._consumer.close()
             raise self._refused(str(error)) from error
 
     def _look_for_errors(self, messages: Sequence[Message]) -> None:

@@ -20,6 +20,7 @@ from penchant.pipeline.release import load_release
 from penchant.pipeline.shelf import Shelf, release_at
 from penchant.serve.app import create_app
 from penchant.serve.backends import SERVED_NAME, opened
+from penchant.serve.brokers import Brokers
 from penchant.serve.open_telemetry import Traces
 from penchant.serve.service import ServeSettings, apart
 from penchant.serve.sqlite_served import SqliteServedLog
@@ -38,7 +39,7 @@ def serve(
     port: int = 8000,
     data_dir: Path,
     redis: str | None = None,
-    kafka: str | None = None,
+    kafka: str | Brokers | None = None,
     follow: bool = True,
     settings: ServeSettings | None = None,
 ) -> None:

@@ -15,6 +15,7 @@ from penchant.models.dense_head import DenseHead
 from penchant.pipeline.release import Release, load_release
 from penchant.pipeline.shelf import Shelf, release_at
 from penchant.serve.backends import opened
+from penchant.serve.brokers import Brokers
 from penchant.serve.head_vectors import HeadVectors
 from penchant.serve.live_adapter import LiveAdapter
 from penchant.serve.near_line import NearLine
@@ -73,7 +74,7 @@ def work(
     *,
     data_dir: Path,
     redis: str | None = None,
-    kafka: str | None = None,
+    kafka: str | Brokers | None = None,
     partitions: list[int] | None = None,
     replay: bool = False,
     adapts: bool = False,

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import json
 import tempfile
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 import pytest
 from hypothesis import example, given, settings
@@ -149,7 +150,7 @@ def test_a_store_that_chokes_on_one_value_goes_on_with_the_others() -> None:
     with stored() as store:
         real = store.put
 
-        def chokes(writes, **more) -> bool:
+        def chokes(writes: Mapping[str, Write], **more: Any) -> bool:
             if user_key("user 5") in writes:
                 raise ValueError("a value that cannot be written")
             return real(writes, **more)
