@@ -143,7 +143,7 @@ class Place(Answer):
 
 
 class EventsOut(Answer):
-    """What became of the events. Those accepted are on the disk, and count from the next request on."""
+    """What became of the events. Those accepted are on the disk of the server, or acknowledged by the broker."""
 
     accepted: int
     duplicates: int

@@ -147,7 +147,8 @@ def _show(app: FastAPI, backend: Backend) -> None:
         return await console.get_response("index.html", request.scope)
 
     async def metrics(request: Request) -> Response:
-        return Response(generate_latest(backend.metrics.registry), media_type=CONTENT_TYPE_LATEST)
+        told = await to_thread.run_sync(generate_latest, backend.metrics.registry)  # it asks the log, which may take its time
+        return Response(told, media_type=CONTENT_TYPE_LATEST)
 
     app.add_route("/", home, methods=["GET"], include_in_schema=False)
     app.add_route("/metrics", metrics, methods=["GET"], include_in_schema=False)

@@ -13,14 +13,15 @@ import threading
 import time
 from collections.abc import Mapping, Sequence
 from math import isfinite
-from typing import Any
 
-from confluent_kafka import OFFSET_BEGINNING, OFFSET_INVALID, Consumer, KafkaError, KafkaException, Message, Producer, TopicPartition
+from confluent_kafka import OFFSET_BEGINNING, OFFSET_INVALID, Consumer, KafkaException, Message, TopicPartition
 from confluent_kafka.admin import AdminClient
 
 from penchant.core.errors import InputError, StorageError, require
+from penchant.pipeline.breaker import Breaker
 from penchant.serve.brokers import Brokers, without_secrets
 from penchant.serve.events import Appended, LiveEvent, Positions, Unreadable
+from penchant.serve.kafka_writer import KafkaWriter, Refused
 from penchant.serve.requests import LATEST_TIME
 from penchant.serve.topics import found_or_made
 
@@ -42,6 +43,7 @@ class KafkaEventLog:
         replicas: Brokers that keep each partition of a topic that is made.
         group: Consumer group that positions are committed to.
         wait_seconds: How long the broker may take for an answer.
+        breaker: Opened by appends that failed or were not acknowledged: as long as it is open nobody waits for any.
         options: Further settings of librdkafka, such as those of TLS and passwords, for producer and consumer alike.
 
     Raises:
@@ -58,6 +60,7 @@ class KafkaEventLog:
         replicas: int = 1,
         group: str = "penchant",
         wait_seconds: float = 10.0,
+        breaker: Breaker | None = None,
         options: Mapping[str, str] | None = None,
     ) -> None:
         brokers = Brokers(servers, partitions, replicas, options or {})
@@ -70,7 +73,7 @@ class KafkaEventLog:
         self._open = True
         try:
             admin = AdminClient(common)
-            self._producer = Producer({**common, **writing})
+            self._writer = KafkaWriter(topic, {**common, **writing}, wait_seconds=wait_seconds, breaker=breaker)
             self._consumer = Consumer(self._reading)
         except KafkaException as error:  # which does not ask the broker yet
             told = without_secrets(error.args[0].str(), brokers.options)
@@ -80,26 +83,12 @@ class KafkaEventLog:
         self._committed: dict[int, int] = {}
 
     def append(self, events: Sequence[LiveEvent]) -> Appended:
-        """See ``EventLog``. Events of a user keep their order."""
+        """See ``EventLog``. Events of a user keep their order. What another thread appends is not waited for."""
         self._still_open()
-        failed: list[str] = []
-        places: dict[int, int] = {}
-
-        def told(error: KafkaError | None, message: Message) -> None:
-            if error is not None:
-                failed.append(str(error))
-            else:
-                partition, offset = message.partition() or 0, message.offset() or 0
-                places[partition] = max(offset, places.get(partition, 0))
-
         try:
-            for event in events:
-                self._produce(event, told)
-            left = self._producer.flush(self._wait)
-        except (KafkaException, BufferError) as error:
+            places = self._writer.append([(one.user_id.encode("utf-8", "surrogatepass"), _written(one)) for one in events])
+        except Refused as error:
             raise self._refused(str(error)) from error
-        if failed or left:
-            raise self._refused(failed[0] if failed else f"{left} events were not acknowledged in {self._wait:g} s")
         return Appended(len(events), 0, places)
 
     def read(self, start: Positions, limit: int = 1000, wait_seconds: float = 0.0) -> list[LiveEvent | Unreadable]:
@@ -133,22 +122,8 @@ class KafkaEventLog:
         with self._read_lock:
             if self._open:
                 self._open = False
-                self._producer.flush(self._wait)
+                self._writer.close()
                 self._consumer.close()
-
-    def _produce(self, event: LiveEvent, told: Any) -> None:
-        content = {name: getattr(event, name) for name in (*_TEXTS, "timestamp", "value")}
-        value = json.dumps({"format": _FORMAT, **content}, separators=(",", ":")).encode()
-        deadline = time.monotonic() + self._wait
-        while True:
-            try:
-                self._producer.produce(self.topic, value, key=event.user_id.encode("utf-8", "surrogatepass"), on_delivery=told)
-                self._producer.poll(0)
-                return
-            except BufferError:  # too much is under way: wait for some of it
-                if time.monotonic() > deadline:
-                    raise
-                self._producer.poll(_POLL)
 
     def _commit(self, start: Positions) -> None:
         """Tell the group what moved since the last time; nobody waits for it."""
@@ -163,6 +138,10 @@ class KafkaEventLog:
         Its answer to a plain question is not relied on: some brokers give the newest batch's first offset as the end.
         """
         self._still_open()
+        try:
+            self._writer.look()
+        except Refused as error:
+            raise self._refused(str(error)) from error
         found: dict[int, tuple[int, int]] = {}
         deadline = time.monotonic() + self._wait
         consumer = Consumer(self._reading)  # of its own: one that has read before also tells what it knew then
@@ -188,6 +167,7 @@ class KafkaEventLog:
             return found_or_made(admin, self.topic, partitions=partitions, replicas=replicas, wait_seconds=self._wait)
         except KafkaException as error:
             self._consumer.close()
+            self._writer.close()
             raise self._refused(str(error)) from error
 
     def _look_for_errors(self, messages: Sequence[Message]) -> None:
@@ -203,6 +183,11 @@ class KafkaEventLog:
 
     def _refused(self, why: str) -> StorageError:
         return StorageError(f"topic {self.topic!r} at {self.servers}", f"the broker did not do what was asked ({why})", _REMEDY)
+
+
+def _written(event: LiveEvent) -> bytes:
+    content = {name: getattr(event, name) for name in (*_TEXTS, "timestamp", "value")}
+    return json.dumps({"format": _FORMAT, **content}, separators=(",", ":")).encode()
 
 
 def _event(message: Message) -> LiveEvent | Unreadable:

@@ -28,6 +28,7 @@ from penchant.pipeline.turns import Turns
 from penchant.search.hybrid import HybridSearch
 from penchant.search.vector import VectorIndex
 from penchant.serve.apart import Apart, names_of, networks_of
+from penchant.serve.at_a_time import AtATime
 from penchant.serve.by_vector import ByVector
 from penchant.serve.cards import Cards
 from penchant.serve.choices import Choices
@@ -54,6 +55,8 @@ from penchant.serve.tallies import OutcomesOf, Tallies, by_success
 from penchant.serve.telemetry import Metrics
 from penchant.users.portrait import Portraits
 
+_WRITES, _WAITING = 8, 32  # requests that write to the log at once, and that wait to
+_PATIENCE = 1.0  # seconds that they wait
 _DEAR = 0.3  # of the cores: the others are for what every list needs, for events, and for whoever asks
 
 
@@ -98,6 +101,7 @@ class Backend:
         experiments: Who sees what; None where there is no store.
         tallies: What came of items that were shown; None where nobody keeps what was served.
         turns: Of the requests, to compute.
+        writing: Of those that write events, to the log.
     """
 
     log: EventLog
@@ -114,6 +118,7 @@ class Backend:
     experiments: Experiments | None
     tallies: Tallies | None
     turns: Turns
+    writing: AtATime
 
     @classmethod
     def of(cls, log: EventLog, store: StateStore | None, settings: ServeSettings | None = None, served: ServedLog | None = None) -> Self:
@@ -141,8 +146,23 @@ class Backend:
         if rules is not None and served is not None:
             tallies = Tallies(served, events, lambda: by_success(rules.file.rules))
         stock = Stock(store)
+        writing = AtATime("writes of events", most=_WRITES, waiting=_WAITING, patience=_PATIENCE, refused=metrics.shed)
         return cls(
-            log, events, store, near_line, choices, metrics, settings, stock, directives, rules, served, experiments, tallies, Turns()
+            log=log,
+            events=events,
+            store=store,
+            near_line=near_line,
+            choices=choices,
+            metrics=metrics,
+            settings=settings,
+            stock=stock,
+            directives=directives,
+            rules=rules,
+            served=served,
+            experiments=experiments,
+            tallies=tallies,
+            turns=Turns(),
+            writing=writing,
         )
 
     def start(self, state: Callable[[], LiveState], *, follow: bool) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 import uuid
+from functools import partial
 
 from penchant.core.errors import InputError, PenchantError, UnknownIdError, require
 from penchant.data.catalog import Catalog
@@ -12,17 +13,23 @@ from penchant.serve.events import AHEAD, LiveEvent
 from penchant.serve.refusals import refusals
 from penchant.serve.requests import EventIn, EventsIn
 from penchant.serve.routes.base import places, router
-from penchant.serve.service import Held
+from penchant.serve.service import Held, Service
 
 routes = router("users")
 
 
 @routes.post("/events", status_code=202, responses=refusals(404))
-def log_events(asked: EventsIn, service: Held) -> EventsOut:
-    """Log events. When this answers they are on the disk, and count from the next request on.
+async def log_events(asked: EventsIn, service: Held) -> EventsOut:
+    """Log events. When this answers, file or broker has them: on a file they count from the next request on, on a broker
+    once a worker has followed them.
 
-    Events of unknown items, or of times to come, are refused one by one; if none is left, so is the request.
+    Events of unknown items, or of times to come, are refused one by one; if none is left, so is the request. While the log
+    does not keep up, requests are refused with 503, and nothing of them is acknowledged: send the same again.
     """
+    return await service.backend.writing.run(partial(_logged, asked, service))  # lists have other threads, whatever the log does
+
+
+def _logged(asked: EventsIn, service: Service) -> EventsOut:
     now, accepted, refused = int(time.time()), [], []
     problem: PenchantError | None = None
     for index, event in enumerate(asked.events):
