@@ -1,7 +1,8 @@
 """What people chose about their data: no lists made of it, or all of it forgotten.
 
 Choices lie in the state store under a keyed hash (HMAC-SHA256) of the user's id, so that the list of forgotten people does
-not name them. They outlive releases and replays of the log, and are the one thing in the store that no log can make anew.
+not name them. They outlive releases and replays of the log, and like steering, stock, experiments, reviews and receipts they lie
+in the store alone: no log can make them anew.
 """
 
 from __future__ import annotations

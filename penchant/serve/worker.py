@@ -1,8 +1,9 @@
 """The near-line worker: reads the event log and keeps what the service knows of users and of the present up to date.
 
 What follows from a batch of events and the place in the log after it are stored in one step. So a worker that is killed at
-any moment, even one of two that read the same partition, repeats work but never loses or doubles an event; and a store that
-lost everything is made anew by reading the log from its beginning.
+any moment, even one of two that read the same partition, repeats work but never loses a record or counts it twice. An event that
+is sent again is another record: it is known by its id among the user's newest 2,000 events, and counts again after that. A store
+that lost everything is made anew by reading the log from its beginning, as far back as the log still goes.
 """
 
 from __future__ import annotations

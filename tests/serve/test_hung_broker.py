@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import threading
 import time
 from collections import Counter
+from http.client import HTTPConnection
 from pathlib import Path
 
 import httpx
@@ -34,19 +36,22 @@ def test_lists_are_answered_while_the_broker_hangs(tiny_release: Release, tmp_pa
     lock, stop = threading.Lock(), threading.Event()
 
     def write(url: str, writer: int) -> None:
-        with httpx.Client(base_url=url, timeout=60) as client:
-            for number in range(10_000):
-                name = f"{writer}-{number}"
-                told = {"event_id": name, "user_id": f"u{writer}", "item_id": "i1", "event": "view"}
-                answer = client.post("/v1/events", json={"events": [told]})
-                with lock:
-                    statuses[answer.status_code] += 1
-                    if answer.status_code == 202:
-                        acknowledged.append(name)
-                if answer.status_code == 503:
-                    assert int(answer.headers["retry-after"]) >= 1
-                if stop.wait(0.1 if answer.status_code == 202 else 0.5):
-                    return
+        line = HTTPConnection(url.removeprefix("http://").rstrip("/"), timeout=60)
+        for number in range(10_000):
+            name = f"{writer}-{number}"
+            told = {"event_id": name, "user_id": f"u{writer}", "item_id": "i1", "event": "view"}
+            line.request("POST", "/v1/events", json.dumps({"events": [told]}), {"content-type": "application/json"})
+            answer = line.getresponse()
+            answer.read()
+            with lock:
+                statuses[answer.status] += 1
+                if answer.status == 202:
+                    acknowledged.append(name)
+            if answer.status == 503:
+                assert int(answer.headers["retry-after"]) >= 1
+            if stop.wait(0.2 if answer.status == 202 else 1.0):
+                break
+        line.close()
 
     with (
         running(lambda: programs.broker(behind, port)),
@@ -69,9 +74,9 @@ def test_lists_are_answered_while_the_broker_hangs(tiny_release: Release, tmp_pa
             with lock:
                 assert statuses[202] > 0
             wire.halt()
-            slowest, ends = 0.0, time.monotonic() + 8
+            took, ends = list[float](), time.monotonic() + 8
             while time.monotonic() < ends:
-                slowest = max(slowest, seconds())
+                took.append(seconds())
                 time.sleep(0.1)
             with lock:
                 refused, before = statuses[503], len(acknowledged)
@@ -84,7 +89,7 @@ def test_lists_are_answered_while_the_broker_hangs(tiny_release: Release, tmp_pa
             stop.set()
             for thread in threads:
                 thread.join()
-        assert slowest < 1.0
+        assert max(took) < 1.0
         assert set(statuses) == {202, 503}
         assert refused > WRITERS, "they are not left to wait until the broker is back"
         assert len(acknowledged) >= before + WRITERS, "and it takes events again"
