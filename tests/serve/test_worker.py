@@ -181,13 +181,15 @@ def test_a_poison_record_stops_nothing(broker: int, tmp_path: Path) -> None:
     log = KafkaEventLog(f"127.0.0.1:{broker}", topic="spoilt", partitions=1)
     producer = Producer({"bootstrap.servers": f"127.0.0.1:{broker}"})
     producer.produce("spoilt", b"\xff no event")
+    long_ago = {"format": 1, "event_id": "e0", "user_id": "ann", "item_id": "tea", "event": "view", "timestamp": -(10**20), "value": None}
+    producer.produce("spoilt", json.dumps(long_ago).encode())
     producer.flush(10)
     log.append([event(1)])
     store = SqliteStateStore(tmp_path / "state.sqlite")
     worker = Worker(log, store, labels, clock=lambda: NOW)
     drain(worker)
     assert state(store, "ann").total == 1
-    assert store.names(DEAD) == ["dead:0:0"]
+    assert store.names(DEAD) == ["dead:0:0", "dead:0:1"]
     log.close()
 
 
