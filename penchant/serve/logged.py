@@ -17,13 +17,13 @@ from penchant.serve.choices import Choices
 from penchant.serve.events import EventLog, LiveEvent, Positions, Unreadable
 from penchant.serve.state import UNDO, Past, standing
 from penchant.users.decay import DAY
+from penchant.users.state import OPINIONS
 
 _PAGE = 10_000
 _TRIES = 10  # empty pages of a second each, while the log answers otherwise, until what is left of a partition counts as late
 #: Where an event lies in the log.
 PLACE = {"partition": pl.Int32(), "offset": pl.Int64()}
 _SCHEMA = {"event_id": pl.String()} | {name: EVENTS[name] for name in ("user_id", "item_id", "timestamp", "event", "value")} | PLACE
-_OPINIONS = ("like", "dislike", "hide", UNDO)
 
 
 def read_log(log: EventLog, until: Positions) -> tuple[pl.DataFrame, dict[int, int]]:
@@ -114,7 +114,7 @@ def standing_events(events: pl.DataFrame) -> pl.DataFrame:
         events: E rows with ``user_id``, ``item_id`` and ``event``, in the order in which they arrived.
     """
     numbered = events.with_row_index("row")
-    with_opinions = numbered.join(numbered.filter(pl.col("event").is_in(_OPINIONS)), on="user_id", how="semi", maintain_order="left")
+    with_opinions = numbered.join(numbered.filter(pl.col("event").is_in(list(OPINIONS))), on="user_id", how="semi", maintain_order="left")
     gone: list[np.ndarray] = []
     for (_,), own in with_opinions.group_by("user_id", maintain_order=True):
         stands, _, _ = standing(_past(own))
