@@ -128,6 +128,11 @@ class Steering(Settings):
             if not len(goods.named(field, name))
         ]
 
+    def unwanted(self, goods: Goods) -> np.ndarray:
+        """int32[...], distinct items of the categories that less is wanted of."""
+        names = {name for taste in self.tastes if taste.strength < 0 for name in taste.categories}
+        return np.unique(np.concatenate([np.zeros(0, np.int32), *(goods.named("categories", name) for name in names)]))
+
 
 class Leaning:
     """A taste as a change of scores, see ``penchant.pipeline.rules.changes.Change``.
