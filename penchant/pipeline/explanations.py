@@ -22,6 +22,7 @@ from penchant.evaluate.counted_facts import Counted, CountedChecker
 from penchant.evaluate.facts import Checker, Evidence, Names, Statement
 from penchant.llm.model import Ask, Completion, LanguageModel, ended
 from penchant.llm.prompt import Prompt
+from penchant.pipeline.kinship import OFTEN
 from penchant.pipeline.reasons import CHOSE, VERBS, Reason, because, verb_of
 from penchant.users.portrait import Portrait, in_favour
 
@@ -29,7 +30,6 @@ TEMPLATE = "template"
 _PROMPT = "explain.v1"
 _NAMED = 3  # interests told, and categories of an item
 _TOKENS = 60
-_OFTEN = 0.05  # share of a user's events from which a category is said to be chosen often
 
 
 @dataclass(frozen=True)
@@ -99,7 +99,7 @@ class Explanations:
             kinds[title] = kinds.get(title, frozenset()) | frozenset(self.categories[code - 1])
         did = in_favour(history).items.tolist()
         counts = Counter(name for code in did for name in self.categories[code - 1])
-        interests = tuple(dict.fromkeys(one.path[-1] for one in (*portrait.long, *portrait.short) if one.weight >= _OFTEN))
+        interests = tuple(dict.fromkeys(one.path[-1] for one in (*portrait.long, *portrait.short) if one.weight >= OFTEN))
         texts = self.catalog.table["description"]
         return [
             Case(

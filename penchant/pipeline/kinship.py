@@ -20,7 +20,8 @@ from penchant.users.categories import CategoryTree
 from penchant.users.portrait import in_favour
 
 LEAST = 3  # events from which a category can be a strong interest
-OFTEN = 0.1  # share of a person's events from which it is one
+MANY = 10  # events from which it can be one whatever their share, which is small in long histories
+OFTEN = 0.05  # share of a person's events from which a category is said to be chosen often
 _BROAD = 0.5  # share of the catalogue above which a category tells nothing of an item
 _NAMED = 2  # shared categories told of an item, at most
 _EVIDENCE = 3  # items told of an interest, at most
@@ -44,11 +45,11 @@ class Support:
 
 
 class Kinship:
-    """Knows of every item all categories that it is in. Those that hold over half of the items are left out, as they tell nothing, and
-    those whose name others have, too: of these what is above them is told.
+    """Knows of every item all categories that it is in, but for those that hold over half of the items and tell nothing.
 
     Attributes:
         sizes: int64[G + 1], items in each category or below it; 0 of what is left out.
+        unique: bool[G + 1], categories whose name no other one has, so that a number of events in a name means these.
 
     Args:
         tree: Of the N items.
@@ -60,11 +61,11 @@ class Kinship:
         names, count = np.array(tree.names, dtype=str), len(tree.items.indptr) - 2
         _, name, twins = np.unique(names, return_inverse=True, return_counts=True)
         held = np.bincount(inside.col, minlength=len(names))
-        told = (twins[name] == 1) & (names != "") & (held <= _BROAD * count)
+        told = (names != "") & (held <= _BROAD * count)
         rows, columns = inside.row[told[inside.col]], inside.col[told[inside.col]]
         # Of each item the categories of few items first, and of equal ones the deeper: a path from narrow to broad.
         order = np.lexsort((columns, -np.diff(tree.above.indptr)[columns], held[columns], rows))
-        self.sizes = np.where(told, held, 0)
+        self.sizes, self.unique = np.where(told, held, 0), twins[name] == 1
         self._categories = columns[order].astype(np.int32)
         self._starts = np.concatenate([[0], np.cumsum(np.bincount(rows, minlength=count + 1))])
 
@@ -99,7 +100,8 @@ class Kinship:
     def interests(self, history: Histories, items: np.ndarray, less: np.ndarray | None = None) -> list[Support | None]:
         """Of each item the strong interest that it lies in; of several that of the fewest items, of none None.
 
-        A strong interest has at least ``LEAST`` events and a share of ``OFTEN`` of them, and a larger share than it has of the catalogue.
+        A strong interest has at least ``LEAST`` events and ``OFTEN`` of all, and a larger share of them than of the catalogue; or ``MANY``
+        events, and twice its share of the catalogue. Of categories that share their name with others what is above them is told.
 
         Args:
             history: One row.
@@ -109,7 +111,8 @@ class Kinship:
         did = in_favour(history).items
         events, categories = self._of(did)
         counts = np.bincount(categories, minlength=len(self.sizes))
-        strong = (counts >= max(LEAST, OFTEN * len(did))) & (counts * len(self) > self.sizes * len(did))
+        often, more = counts >= max(LEAST, OFTEN * len(did)), counts * len(self) - self.sizes * len(did)
+        strong = self.unique & ((often & (more > 0)) | ((counts >= MANY) & (more >= self.sizes * len(did))))
         if less is not None:
             strong &= ~less
         own = self._table(items)

@@ -155,7 +155,9 @@ class Release:
     @cached_property
     def kinship(self) -> Kinship | None:
         """What items share; None where no item has a category."""
-        return Kinship.of(CategoryTree.of(self.space.catalog) if self.portraits is None else self.portraits.tree)
+        known, catalog = self.portraits, self.space.catalog  # which may have got new items since
+        same = known is not None and known.tree.items.get_shape()[0] == len(catalog) + 1
+        return Kinship.of(known.tree if known is not None and same else CategoryTree.of(catalog))
 
     def explainer(self) -> Explainer:
         """The model that gives reasons."""

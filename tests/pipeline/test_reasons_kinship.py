@@ -14,7 +14,7 @@ from penchant.core.errors import InputError
 from penchant.data.catalog import Catalog
 from penchant.data.histories import Histories
 from penchant.data.schema import ACTION_CODE
-from penchant.pipeline.kinship import LEAST, OFTEN, Kinship, Support
+from penchant.pipeline.kinship import LEAST, MANY, OFTEN, Kinship, Support
 from penchant.pipeline.reasons import causes_of, reasons
 from penchant.pipeline.recommender import Recommender, Rung
 from penchant.pipeline.rules.goods import Goods
@@ -79,12 +79,12 @@ def test_of_an_event_the_common_category_is_told() -> None:
     assert told(FILMS, ["Jaws", "Heat"], "Jaws", Jaws=1.0)[0] == "Because you watched Jaws", "of one film nothing is common to both"
 
 
-def test_of_paths_the_narrowest_common_part_is_told_and_no_name_that_several_have() -> None:
+def test_of_paths_the_narrowest_common_part_is_told() -> None:
     assert told(GOODS, ["Sencha"], "Green tea", Sencha=1.0)[0] == "Because you bought Sencha (both Green)"
     assert told(GOODS, ["Sencha"], "Assam", Sencha=1.0)[0] == "Because you bought Sencha (both Tea)"
     assert told(GOODS, ["Sencha"], "Mug", Sencha=1.0)[0] == "Because you bought Sencha (both Kitchen)"
-    assert told(GOODS, ["Bell"], "Pump", Bell=1.0)[0] == "Because you bought Bell (both Bikes)", "phones have accessories, too"
-    assert told(GOODS, ["Case"], "Pump", Case=1.0)[0] == "Because you bought Case"
+    assert told(GOODS, ["Bell"], "Pump", Bell=1.0)[0] == "Because you bought Bell (both Accessories)"
+    assert told(GOODS, ["Case"], "Pump", Case=1.0)[0] == "Because you bought Case", "these are other accessories"
 
 
 def test_what_no_event_drove_fits_an_interest_with_its_numbers() -> None:
@@ -96,6 +96,22 @@ def test_what_no_event_drove_fits_an_interest_with_its_numbers() -> None:
     assert told(FILMS, did[2:], "Diner")[1] == "history", f"{LEAST} events make an interest"
     bought = ["Green tea"] * 2 + ["Assam"] * 2 + ["Mug", "Bell"]
     assert told(GOODS, bought, "Sencha")[0] == "Fits your interest in Tea: 4 of your 6 events are in Tea", "two of green tea are too few"
+    rode = ["Bell", "Pump", "Pump", "Case", "Vase"]
+    assert told(GOODS, rode, "Bell")[0] == "Fits your interest in Bikes: 3 of your 5 events are in Bikes", "four are in some accessories"
+
+
+def test_many_events_are_an_interest_however_small_their_share() -> None:
+    shop = kinship({**GOODS, **{f"Book {place}": ["Books"] for place in range(30)}})
+    tea, book = [code("Assam", GOODS)], len(GOODS) + 1
+    item = np.array([code("Sencha", GOODS)])
+    (few,), (many,) = (shop.interests(Histories.of([tea * times + [book] * 290]), item) for times in (MANY - 1, MANY))
+    assert few is None
+    assert many is None, "a thirtieth of the events, and 3 of 40 items"
+    goods = {**GOODS, **{f"Book {place}": ["Books" if place % 2 else "Maps"] for place in range(300)}}
+    shop = kinship(goods)
+    (few,), (many,) = (shop.interests(Histories.of([tea * times + [book] * 290]), item) for times in (MANY - 1, MANY))
+    assert few is None
+    assert many == Support(("Kitchen", "Tea"), MANY, 300, tuple(tea)), "a thirtieth of the events, and 3 of 310 items"
 
 
 def test_an_interest_tells_its_path_its_newest_items_and_leaves_out_what_was_turned_down() -> None:
@@ -145,11 +161,13 @@ def plainly_told(goods: list[list[str]], tree: CategoryTree) -> list[list[int]]:
         {one for end in row for one in range(1, len(tree) + 1) if tree.path(end)[: len(tree.path(one))] == tree.path(one)} for row in ends
     ]
     sizes = {one: sum(one in row for row in inside) for one in range(1, len(tree) + 1)}
-    may = {one for one in sizes if 2 * sizes[one] <= len(goods) and tree.names.count(tree.names[one]) == 1}
+    may = {one for one in sizes if 2 * sizes[one] <= len(goods)}
     return [sorted(row & may, key=lambda one: (sizes[one], -len(tree.path(one)), one)) for row in inside]
 
 
-lists = st.lists(st.lists(st.sampled_from("ABCDEF"), max_size=4, unique=True), min_size=2, max_size=14)
+flat = st.lists(st.sampled_from("ABCDEF"), max_size=4, unique=True)
+paths = st.sampled_from([[], ["A"], ["A", "B"], ["A", "B", "C"], ["A", "B", "D"], ["E", "F"], ["E", "F", "A"], ["E", "G"]])
+lists = st.one_of(st.lists(flat, min_size=2, max_size=14), st.lists(paths, min_size=2, max_size=14))
 
 
 @given(lists, st.data())
@@ -175,7 +193,11 @@ def test_matrices_tell_what_a_plain_count_tells(goods: list[list[str]], data: st
     for item, interest in zip(items, found.interests(Histories.of([did]), np.array(items)), strict=True):
         counts = {one: sum(one in inside[code] for code in did) for one in inside[item]}
         strong = [
-            one for one, count in counts.items() if count >= max(LEAST, OFTEN * len(did)) and count * len(goods) > sizes[one] * len(did)
+            one
+            for one, count in counts.items()
+            if (count >= max(LEAST, OFTEN * len(did)) and count * len(goods) > sizes[one] * len(did))
+            or (count >= MANY and count * len(goods) >= 2 * sizes[one] * len(did))
+            if tree.names.count(tree.names[one]) == 1
         ]
         if not strong:
             assert interest is None
