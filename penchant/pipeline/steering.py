@@ -129,9 +129,13 @@ class Steering(Settings):
         ]
 
     def unwanted(self, goods: Goods) -> np.ndarray:
-        """int32[...], distinct items of the categories that less is wanted of."""
-        names = {name for taste in self.tastes if taste.strength < 0 for name in taste.categories}
-        return np.unique(np.concatenate([np.zeros(0, np.int32), *(goods.named("categories", name) for name in names)]))
+        """int64[...], distinct items of the categories that less is wanted of."""
+        found = np.zeros(len(goods) + 1, bool)
+        for taste in self.tastes:
+            if taste.strength < 0:
+                for name in taste.categories:
+                    found[goods.named("categories", name)] = True
+        return np.flatnonzero(found)
 
 
 class Leaning:

@@ -101,6 +101,17 @@ def test_reasons_tell_what_is_shared_and_counted(client: TestClient, tiny_releas
     assert nobody == {"text": "Popular with everybody", "because": [], "kind": "popular", "shared": [], "interest": None}
 
 
+def test_no_reason_names_what_less_is_wanted_of(client: TestClient) -> None:
+    def named(**steer: Any) -> set[str]:
+        found = [one["reason"] for user in range(1, 11) for one in recommend(client, user_id=f"u{user}", k=20, **steer)["items"]]
+        return {path[-1] for why in found for path in (*why["shared"], *([] if why["interest"] is None else [why["interest"]["path"]]))}
+
+    assert {"Space", "Kitchen"} <= named()
+    less = {"tastes": [{"categories": ["Space"], "strength": -0.1}]}
+    assert "Space" not in named(steer=less)
+    assert "Kitchen" in named(steer=less)
+
+
 def test_nobody_and_strangers_get_what_is_popular(client: TestClient, tiny_release: Release) -> None:
     popular = ids(recommend(client))
     assert len(popular) == 20
