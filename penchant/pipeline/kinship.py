@@ -7,8 +7,9 @@ Letters: N items, G categories, n events, k recommended items, C categories of a
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Self
 
 import numpy as np
@@ -80,6 +81,17 @@ class Kinship:
     def within(self, items: np.ndarray) -> np.ndarray:
         """bool[G + 1], categories of which all items are among distinct codes int[m]."""
         return (self.sizes > 0) & (np.bincount(self._of(items)[1], minlength=len(self.sizes)) == self.sizes)
+
+    def below(self, paths: Iterable[Sequence[str]]) -> np.ndarray:
+        """bool[G + 1], the categories of these paths, and all below them; a path that is none of the tree means nothing."""
+        meant = [self._paths[tuple(path)] for path in paths if tuple(path) in self._paths]
+        found = np.zeros(len(self.sizes), bool)
+        found[self.tree.above[:, meant].nonzero()[0]] = True
+        return found
+
+    @cached_property
+    def _paths(self) -> dict[tuple[str, ...], int]:
+        return {tuple(self.tree.path(category)): category for category in range(1, len(self.tree) + 1)}
 
     def shared(self, items: np.ndarray, causes: np.ndarray, less: np.ndarray | None = None) -> list[tuple[tuple[str, ...], ...]]:
         """Paths of the narrowest categories that each item has in common with all that drove it; none where an item drove itself.

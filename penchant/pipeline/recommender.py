@@ -395,7 +395,7 @@ class Recommender:
             return [Reason("", "none")] * len(items)
         started, began = time.perf_counter(), spent()
         try:
-            less = None if self.kinship is None or not steering.tastes else self.kinship.within(steering.unwanted(self.goods))
+            less = self._untold(steering)
             found = reasons(self.explainer, self.catalog, row, items, seconds=left, kinship=self.kinship, less=less)
         except (PenchantError, RuntimeError):
             missing["reasons"] = FAILED if left is None or time.perf_counter() - started < left else LATE
@@ -403,6 +403,12 @@ class Recommender:
         self._reasons.took(time.perf_counter() - started)
         self._reasons_cost = smoothed(self._reasons_cost, spent() - began)
         return found
+
+    def _untold(self, steering: Steering) -> np.ndarray | None:
+        """bool[G + 1], categories that reasons do not name: the person wants less of them, or somebody took them out of the portrait."""
+        if self.kinship is None or not (steering.tastes or steering.untold):
+            return None
+        return self.kinship.within(steering.unwanted(self.goods)) | self.kinship.below(steering.untold)
 
 
 @dataclass(frozen=True)

@@ -204,3 +204,11 @@ def test_matrices_tell_what_a_plain_count_tells(goods: list[list[str]], data: st
             continue
         newest = list(dict.fromkeys(code for code in reversed(did) if strong[0] in inside[code]))[:3]
         assert interest == Support(tree.path(strong[0]), counts[strong[0]], len(did), tuple(newest))
+
+
+def test_what_lies_below_a_path_is_meant_and_unknown_paths_mean_nothing() -> None:
+    known = kinship(GOODS)
+    names = np.array(known.tree.names)
+    assert set(names[known.below([["Kitchen", "Tea"], ["No such"]])]) == {"Tea", "Green", "Black"}
+    assert set(names[known.below([["Bikes"]])]) == {"Bikes", "Accessories", "Road"}
+    assert not known.below([]).any()
