@@ -14,10 +14,13 @@ from rich.table import Table
 
 from penchant.cli.language_models import SMALL, ModelOption, PricesOption, ServerOption, SpendOption, language_model
 from penchant.cli.options import DataArgument, OutOption, out_folder
+from penchant.cli.teach import STEPS, StepsOption, StudentOption, TeachOption, teach
 from penchant.core.errors import InputError
 from penchant.core.storage import replace_text
 from penchant.data.sources import load
+from penchant.data.sources.writing import to_folder
 from penchant.items.enrich import Enricher, Item
+from penchant.items.enriched import into
 from penchant.llm.batch import Row, Summary, run
 from penchant.llm.lines import read
 from penchant.llm.model import Choice, Completion
@@ -38,14 +41,23 @@ def enrich(
     ] = None,
     rows: Annotated[int | None, typer.Option("--rows", min=1, help="The first items only.")] = None,
     out: OutOption = None,
+    write: Annotated[
+        Path | None,
+        typer.Option("--write", help="Folder for the same data, with what was made as part of items' texts."),
+    ] = None,
+    teach_to: TeachOption = None,
+    student: StudentOption = SMALL,
+    steps: StepsOption = STEPS,
 ) -> None:
-    """Give items a short title, a summary and attributes by a language model, as far as their own text bears them out.
+    """Give items a short title and a summary by a language model, as far as their own text bears them out, and attributes of closed sets.
 
     A run that was stopped goes on where it was. Results go to `enriched.jsonl`, the model's own answers to `answers.jsonl` beside it.
+    What a large model answered for some items can be taught to a small one with `--teach`, which then does the others.
 
     Example: `penchant enrich amazon-office --rows 50 --attributes attributes.json`
     """
-    catalog = load(data).dataset.catalog
+    loaded = load(data)
+    catalog = loaded.dataset.catalog
     items = {
         item_id: Item(title or "", text or "")
         for item_id, title, text in catalog.table.select("item_id", "title", "description").iter_rows()
@@ -61,7 +73,7 @@ def enrich(
 
     done = run(asked(), enricher.model, folder / "answers.jsonl", total=len(items) * (1 + len(enricher.labellers)))
     answers = read(folder / "answers.jsonl")
-    lines, table = [], Table("item", "short title", "summary", *enricher.labellers, "by")
+    lines, every, table = [], {}, Table("item", "short title", "summary", *enricher.labellers, "by")
     for item_id, item in items.items():
         words = answers.get(f"{item_id}/words")
         chosen = {}
@@ -69,6 +81,7 @@ def enrich(
             if isinstance(answer := answers.get(f"{item_id}/{name}"), Choice):
                 chosen[name] = labeller.labels[labeller.read(answer).label]
         made = enricher.enriched(item, words if isinstance(words, Completion) else None, chosen)
+        every[item_id] = made
         lines.append(json.dumps({"item_id": item_id, **vars(made)}, ensure_ascii=False))
         if len(lines) <= _SHOWN:
             values = [made.short_title, made.summary, *(chosen.get(name, "") for name in enricher.labellers), made.author]
@@ -80,6 +93,11 @@ def enrich(
         f"{own:,} of {len(lines):,} items have words of the model; the others those of their own text. {folder / 'enriched.jsonl'}"
     )
     console.print(told_of(done))
+    if write is not None:
+        to_folder(loaded, write, items=into(catalog.table, every))
+        console.print(f"{write} has the same data with what was made. Next: penchant train {write}", markup=False)
+    if teach_to is not None:
+        console.print(teach(asked(), folder / "answers.jsonl", teach_to, student, steps), markup=False)
 
 
 def told_of(done: Summary) -> str:

@@ -17,6 +17,7 @@ from penchant.cli.enrich import told_of
 from penchant.cli.language_models import SMALL, ModelOption, PricesOption, ServerOption, SpendOption, language_model
 from penchant.cli.options import OutOption, ReleaseOption, SeedOption, out_folder
 from penchant.cli.serving import DEFAULT_RELEASE
+from penchant.cli.teach import STEPS, StepsOption, StudentOption, TeachOption, teach
 from penchant.items.item_space import TEXT
 from penchant.llm.batch import run
 from penchant.llm.lines import read
@@ -46,6 +47,9 @@ def judge(
         Path | None, typer.Option("--write", help="Folder for the same release with the classifier in it: its lists leave out the worst.")
     ] = None,
     share: Annotated[float, typer.Option("--share", min=0.0, max=0.9, help="Of what could take a place, which is left out.")] = 0.2,
+    teach_to: TeachOption = None,
+    student: StudentOption = SMALL,
+    steps: StepsOption = STEPS,
 ) -> None:
     """Judge served lists by a language model, and teach its labels to a light classifier.
 
@@ -81,14 +85,17 @@ def judge(
     features = known.of([pairs[name] for name in judged])
     labels = np.array(list(judged.values()))
     held = np.random.default_rng(seed).random(len(labels)) < _HELD
-    light = MatchFilter.fit(features[~held], labels[~held])
-    worse = labels[held] > np.median(labels)
-    if worse.any() and not worse.all():
-        likeness = roc_auc_score(worse, light.bad(features[held]))
+    worse = labels[held] > np.median(labels) if len(labels) else np.zeros(0, bool)
+    if worse.any() and not worse.all() and not held.all():
+        likeness = roc_auc_score(worse, MatchFilter.fit(features[~held], labels[~held]).bad(features[held]))
         console.print(
             f"The classifier tells the model's worse half from its better half with an AUC of {likeness:.2f} on {held.sum()} other pairs."
         )
+    else:
+        console.print(f"How well a classifier repeats the labels cannot be told of {len(labels)} pairs: judge more users.")
     console.print(str(folder / "judged.jsonl"))
+    if teach_to is not None:
+        console.print(teach(rows, folder / "judged.jsonl", teach_to, student, steps), markup=False)
     if write is not None:
         with_matches(loaded.path, BadMatches(known, MatchFilter.fit(features, labels), share), write)
         console.print(f"{write} leaves out {share:.0%} of what could take a place. Next: penchant release add {write}")

@@ -112,7 +112,7 @@ def check(
     Example: `penchant portraits check --release runs/ml-100k/release --users 50`
     """
     asked = Whole(language_model(model, server, prices, spend))
-    with _willing(release, state, redis, kafka) as known:
+    with willing(release, state, redis, kafka) as known:
         titles = known.release.space.catalog.titles()
         told = chain.from_iterable(Facts.of(known.made, part, titles) for part in known.parts)
         looked = list(islice(((user, one) for user, one in zip(known.users, told, strict=True) if one.history), most + others))
@@ -176,7 +176,7 @@ def find(
     Example: `penchant portraits find Comedy --release runs/ml-100k/release --layer short --least 0.5`
     """
     alone = state is None and redis is None and kafka is None
-    with _willing(release, state, redis, kafka) as known:
+    with willing(release, state, redis, kafka) as known:
         made, users, parts = known.made, known.users, known.parts
     meant = category_of(made.tree, category)
     index = InterestIndex.of(made.tree, (shares(made, part) for part in parts), [layer])
@@ -192,7 +192,7 @@ def find(
 
 
 @dataclass(frozen=True)
-class _Willing:
+class Willing:
     """Users who may be looked at.
 
     Attributes:
@@ -210,18 +210,29 @@ class _Willing:
 
 
 @contextmanager
-def _willing(release: Path, state: Path | None, redis: str | None, kafka: str | None) -> Iterator[_Willing]:
+def willing(release: Path, state: Path | None, redis: str | None, kafka: str | None) -> Iterator[Willing]:
+    """Users of a release; with a log or on servers those who want personal lists, and who came since, too.
+
+    Args:
+        release: Folder of a release, or a shelf.
+        state: Folder of log and state.
+        redis: See ``penchant.serve.backends.opened``.
+        kafka: See there.
+
+    Raises:
+        InputError: Nobody wants personal lists.
+    """
     if state is None and redis is None and kafka is None:
         loaded = load_release(release_at(release))
         rows = np.arange(len(loaded.histories))
         parts = [loaded.histories.take(rows[start : start + _ROWS]) for start in range(0, len(rows), _ROWS)]
-        yield _Willing(loaded, loaded.users.decode(loaded.histories.users), parts, fitted(loaded)(), None)
+        yield Willing(loaded, loaded.users.decode(loaded.histories.users), parts, fitted(loaded)(), None)
         return
     with people_of(release, state, redis, kafka) as people:
         found = readable(_everybody(people), people.state.unkept)
         willing = {user: person.history for user, person in found.items() if person.personalised}
         require(bool(willing), f"{people.folder}", "nobody is there who wants personal lists", "pass another --state")
-        yield _Willing(people.release, list(willing), list(willing.values()), fitted(people.release)(), people)
+        yield Willing(people.release, list(willing), list(willing.values()), fitted(people.release)(), people)
 
 
 def _queue(people: People, why: Mapping[str, str]) -> int:

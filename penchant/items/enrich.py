@@ -1,4 +1,6 @@
-"""Items in a language model's words: a short title, a summary and attributes, each kept only as far as the item's own text bears it out.
+"""Items in a language model's words: a short title and a summary, kept only as far as the item's own text bears them out, and attributes.
+
+An attribute is one of the values that are allowed for it, the likeliest; nothing checks it beyond that.
 
 As in Bing's quality work (atlas: Recommendation Quality Improvement) a model writes what a page shows. Its control is the same without
 a model: the beginning of the title and the first sentence of the description.

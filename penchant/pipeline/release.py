@@ -18,6 +18,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
+from functools import cached_property
 from pathlib import Path
 from typing import Any, cast
 
@@ -51,6 +52,7 @@ from penchant.pipeline.budget import Budget
 from penchant.pipeline.calls import Calls
 from penchant.pipeline.copied import copy_parts
 from penchant.pipeline.indexed import LARGE
+from penchant.pipeline.kinship import Kinship
 from penchant.pipeline.lane import Generator
 from penchant.pipeline.matches import BadMatches
 from penchant.pipeline.policy import PolicySettings
@@ -58,6 +60,7 @@ from penchant.pipeline.ranker import LightRanker, Ranker
 from penchant.pipeline.reasons import BySample, ByScores, Explainer
 from penchant.pipeline.recommender import Recommender, Rung
 from penchant.pipeline.rules.goods import Goods
+from penchant.users.categories import CategoryTree
 from penchant.users.intents import Intents
 from penchant.users.portrait import Portraits
 from penchant.users.saved_intents import load_intents, save_intents
@@ -154,6 +157,13 @@ class Release:
         """Of the event log, by partition: what lies before is in the histories."""
         return {} if self.settings.window is None else self.settings.window.positions
 
+    @cached_property
+    def kinship(self) -> Kinship | None:
+        """What items share; None where no item has a category."""
+        known, catalog = self.portraits, self.space.catalog  # which may have got new items since
+        same = known is not None and known.tree.items.get_shape()[0] == len(catalog) + 1
+        return Kinship.of(known.tree if known is not None and same else CategoryTree.of(catalog))
+
     def explainer(self) -> Explainer:
         """The model that gives reasons."""
         return BySample(self.tandem) if len(self.space.catalog) > LARGE else ByScores(self.tandem)
@@ -210,6 +220,7 @@ class Release:
             budget=budget,
             ranker=self.ranker,
             matches=self.matches,
+            kinship=self.kinship,
             goods=Goods(self.space.catalog, vectors=self.space.vectors[TEXT], events=self.space.events),
         )
 

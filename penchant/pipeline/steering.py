@@ -128,6 +128,15 @@ class Steering(Settings):
             if not len(goods.named(field, name))
         ]
 
+    def unwanted(self, goods: Goods) -> np.ndarray:
+        """int64[...], distinct items of the categories that less is wanted of."""
+        found = np.zeros(len(goods) + 1, bool)
+        for taste in self.tastes:
+            if taste.strength < 0:
+                for name in taste.categories:
+                    found[goods.named("categories", name)] = True
+        return np.flatnonzero(found)
+
 
 class Leaning:
     """A taste as a change of scores, see ``penchant.pipeline.rules.changes.Change``.

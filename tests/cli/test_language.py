@@ -1,4 +1,4 @@
-"""``penchant enrich``, ``judge``, ``explain`` and ``portraits build --model``: with a model in a folder, and behind a real server."""
+"""``penchant enrich``, ``judge``, ``explain`` and ``portraits build --model``: by a model in a folder, and behind a server."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ from typer.testing import CliRunner
 from penchant.cli.main import app
 from penchant.core.errors import AssetError, InputError, UnavailableError
 from penchant.core.progress import quiet
+from penchant.data.sources import load
 from penchant.pipeline.release import load_release
 from tests.llm.chat_server import chat_server
 from tests.serve.conftest import make_release
@@ -61,6 +62,35 @@ def test_items_are_enriched_and_the_run_goes_on_where_it_was(shop: Path, tiny_fo
     assert {line["attributes"]["audience"] for line in lines} <= {"children", "adults"}
     assert lines[0]["short_title"] == "Avery Folders, Dark Blue"
     assert "from before" in run(*command)
+
+
+def test_data_is_written_with_what_was_made(shop: Path, tiny_folder: Path, tmp_path: Path) -> None:
+    attributes = tmp_path / "attributes.json"
+    attributes.write_text('{"audience": ["children", "adults"]}')
+    command = ("enrich", shop, "--model", tiny_folder, "--attributes", attributes, "--rows", "3", "--out", tmp_path / "out")
+    assert "Next: penchant train" in run(*command, "--write", tmp_path / "better")
+    old, new = load(str(shop)).dataset, load(str(tmp_path / "better")).dataset
+    assert new.catalog.items.ids.to_list() == old.catalog.items.ids.to_list()
+    assert new.events.select("user_id", "item_id", "timestamp").equals(old.events.select("user_id", "item_id", "timestamp"))
+    texts = new.catalog.texts()
+    assert [("Audience: " in text) for text in texts] == [True, True, True, False], "three of four were asked about"
+    assert "Keep papers together. Made of card. Audience: " in texts[0]
+    with pytest.raises(InputError, match="something is in it already"):
+        run(*command, "--write", tmp_path / "better")
+
+
+def test_a_small_model_is_taught_what_another_answered(shop: Path, tiny_folder: Path, release: Path, tmp_path: Path) -> None:
+    attributes = tmp_path / "attributes.json"
+    attributes.write_text('{"audience": ["children", "adults"]}')
+    taught = ("--student", tiny_folder, "--teach-steps", "2")
+    command = ("enrich", shop, "--model", tiny_folder, "--attributes", attributes, "--out", tmp_path / "out")
+    said = run(*command, "--teach", tmp_path / "taught", *taught)
+    assert "nats a token" in said
+    with pytest.raises(InputError, match="something is in this folder"):
+        run(*command, "--teach", tmp_path / "taught", *taught)
+    assert "answers, 0 from before" in run(*command[:2], "--model", tmp_path / "taught", "--out", tmp_path / "by-taught")
+    judge = ("judge", "--release", release, "--model", tiny_folder, "--users", "2", "-k", "2", "--out", tmp_path / "judged")
+    assert "learnt from 3 answers" in run(*judge, "--teach", tmp_path / "judge", *taught)
 
 
 def test_wrong_attributes_and_prices_are_told(shop: Path, tiny_folder: Path, tmp_path: Path) -> None:
