@@ -16,6 +16,7 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
+from penchant.cli import intents_shown
 from penchant.cli.language_models import SMALL, ModelOption, PricesOption, ServerOption, SpendOption, language_model
 from penchant.cli.options import ReleaseOption
 from penchant.cli.people import People, people_of
@@ -27,19 +28,21 @@ from penchant.pipeline.release import Release, load_release
 from penchant.pipeline.shelf import release_at
 from penchant.serve.portraits.answers import ProseOut
 from penchant.serve.portraits.build import build as build_portraits
-from penchant.serve.portraits.fitted import fitted
+from penchant.serve.portraits.fitted import fitted, fitted_intents
 from penchant.serve.portraits.kept import StoredPortraits
 from penchant.serve.portraits.page import served_prose
 from penchant.serve.portraits.reviews import Reviews
 from penchant.serve.refresher import readable
 from penchant.serve.stores import user_key
 from penchant.users.bias import Facts
+from penchant.users.intents import Intent
 from penchant.users.interest_index import InterestIndex, Layer, category_of
 from penchant.users.portrait import LAYERS, Portrait, Portraits
 from penchant.users.portrait_shares import shares
 from penchant.users.prose import ProseWriter
 from penchant.users.stored_portrait import EVENTS, digest
 from penchant.users.swapped import Swapped, swapped
+from penchant.users.told_intents import plain, without
 
 LogOption = Annotated[
     Path | None, typer.Option("--state", help="Folder of the event log, for what was done since. Default: the release alone.")
@@ -138,11 +141,13 @@ def show(
 ) -> None:
     """Show the portrait of a user: interests of three layers, what is rare, what is due again, and the events behind each.
 
-    No language model takes part, and nothing is kept. Example: `penchant portraits show 42 --release runs/ml-100k/release`
+    Below stands what they may want of domains that they have nothing of. No language model takes part, and nothing is kept.
+    Example: `penchant portraits show 42 --release runs/ml-100k/release`
     """
-    loaded, portrait, prose = _released(release, user) if state is None else _served(release, state, user)
+    loaded, portrait, prose, intents = _released(release, user) if state is None else _served(release, state, user)
     if as_json:
-        values = portrait.plain(loaded.space.catalog.items.ids)
+        item_ids = loaded.space.catalog.items.ids
+        values = {**portrait.plain(item_ids), "intents": plain(intents, item_ids)}
         told = {"user_id": user, "release": loaded.id, "prose": prose.text, "author": prose.author, **values}
         typer.echo(json.dumps(told, indent=1, ensure_ascii=False))
         return
@@ -150,6 +155,8 @@ def show(
     if prose.by != "events":
         console.print(f"({prose.author}{'' if prose.current else ', of an older state'})", markup=False, highlight=False)
     console.print(_table(portrait, loaded.space.catalog.titles()))
+    if intents:
+        console.print(intents_shown.table(intents, loaded.space.catalog.titles()))
 
 
 @app.command()
@@ -252,15 +259,16 @@ def _everybody(people: People) -> list[str]:
     return list(dict.fromkeys([*people.release.users.ids.to_list(), *since]))
 
 
-def _released(release: Path, user: str) -> tuple[Release, Portrait, ProseOut]:
+def _released(release: Path, user: str) -> tuple[Release, Portrait, ProseOut, list[Intent]]:
     """As the release alone knows a user."""
     loaded = load_release(release_at(release))
     row = loaded.users.code(user, "user_id") - 1
-    portrait = fitted(loaded)().of(loaded.histories.take(np.array([row])))
-    return loaded, portrait, served_prose(portrait, "", None)
+    history, made = loaded.histories.take(np.array([row])), fitted(loaded)
+    portrait, intents = made().of(history), fitted_intents(loaded, made)().of(history)
+    return loaded, portrait, served_prose(portrait, "", None), intents
 
 
-def _served(release: Path, state: Path, user: str) -> tuple[Release, Portrait, ProseOut]:
+def _served(release: Path, state: Path, user: str) -> tuple[Release, Portrait, ProseOut, list[Intent]]:
     """As a server over this state knows a user: live events, a reviewer's or a model's words, without what was left out."""
     with people_of(release, state, None, None) as people:
         person = people.state.person(user)
@@ -272,7 +280,8 @@ def _served(release: Path, state: Path, user: str) -> tuple[Release, Portrait, P
         whole = made().of(person.history)
         portrait = whole.without(found.left_out)
         this = digest(whole.plain(people.release.space.catalog.items.ids))
-        return people.release, portrait, served_prose(portrait, this, found)
+        intents = without(fitted_intents(people.release, made)().of(person.history), found.left_out)
+        return people.release, portrait, served_prose(portrait, this, found), intents
 
 
 def _table(portrait: Portrait, titles: list[str]) -> Table:
