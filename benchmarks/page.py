@@ -90,7 +90,8 @@ INTRODUCTIONS = {
         "with stored vectors alone no list waits for a network. The bar at 50 a second is held by the deadline and not by the networks: a "
         "list by them with reasons takes some 30 ms of a core, so two cores that also follow events and send the load cannot make 50 a "
         "second. Of those with a deadline nearly all are made of stored vectors and what goes together, without reasons (the shares stand "
-        "in the table); more cores, or --dear-cores and a longer deadline, move that. Batches: of a list without a deadline the network's call is a part only, "
+        "in the table); more cores, or --dear-cores and a longer deadline, move that. "
+        "Batches: of a list without a deadline the network's call is a part only, "
         "beside reasons (made a list at a time, of thirteen histories each) and Python; the last row says what a batch saves in that call."
     ),
     "resources": (
