@@ -6,6 +6,7 @@ import json
 import time
 import urllib.error
 import urllib.request
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Any
 from urllib.parse import quote
@@ -19,8 +20,8 @@ from penchant.core.errors import InputError, PenchantError, StorageError, Unknow
 from penchant.data.histories import Histories
 from penchant.pipeline.lane import Generator
 from penchant.pipeline.price import price as priced
-from penchant.pipeline.recommender import Recommender
-from penchant.pipeline.release import load_release
+from penchant.pipeline.release import Release, load_release
+from penchant.pipeline.rules_file import RulesFile
 from penchant.serve.backends import opened
 from penchant.serve.experiments.definition import Experiment
 from penchant.serve.present import Together, Trending
@@ -114,6 +115,7 @@ def price(
     release: ReleaseOption = DEFAULT_RELEASE,
     weights: Annotated[list[str] | None, typer.Option("--weights", "-w", help="GENERATOR=FACTOR; repeat for several.")] = None,
     model: Annotated[str | None, typer.Option("--model", help="One model in place of the merged list.")] = None,
+    rules: Annotated[Path | None, typer.Option("--rules", help="File of rules (YAML) in place of the release's.")] = None,
     users: Annotated[int, typer.Option("--users", min=2, help="Users whose newest event is looked for, at most.")] = 500,
     k: Annotated[int, typer.Option("-k", min=1, help="Length of the lists.")] = 10,
     state: Annotated[
@@ -121,28 +123,44 @@ def price(
     ] = None,
     redis: Annotated[str | None, typer.Option("--redis", envvar="PENCHANT_REDIS", help="The same from a Redis.")] = None,
 ) -> None:
-    """What a weight would cost, before anybody sees it: lists for known users, with and without it.
+    """What a weight, or a rule, would cost before anybody sees it: lists for known users, with and without it.
 
-    Example: `penchant experiment price --release runs/my-shop/release --weights ease=2 --users 200`
+    Rules with a time window count if it is open now. What a campaign brings does not show in these numbers, only what it costs.
+
+    Example: `penchant experiment price --rules rules.yaml --users 200`
     """
     factors = dict(_factor(text) for text in weights or [])
-    require(bool(factors) or model is not None, "no change", "a price is that of a change", "pass --weights ease=2, or --model")
+    change = bool(factors) or model is not None or rules is not None
+    require(change, "no change", "a price is that of a change", "pass --weights ease=2, --rules FILE, or --model")
+    read = None if rules is None else RulesFile.read(rules)
     loaded = load_release(release)
     live: dict[str, Generator] = {}
     if state is not None or redis is not None:
         with opened(state or release.parent / "state", redis=redis) as (_, store):
             live = {"together": Together(store, loaded.space.catalog), "trending": Trending(store, loaded.space.catalog)}
-            _price(loaded.recommender(live=live), loaded.histories, factors, model, users, k)
+            _price(loaded, live, read, factors, model, users, k)
     else:
-        _price(loaded.recommender(), loaded.histories, factors, model, users, k)
+        _price(loaded, live, read, factors, model, users, k)
 
 
-def _price(recommender: Recommender, histories: Histories, factors: dict[str, float], model: str | None, users: int, k: int) -> None:
+def _price(
+    release: Release,
+    live: Mapping[str, Generator],
+    rules: RulesFile | None,
+    factors: dict[str, float],
+    model: str | None,
+    users: int,
+    k: int,
+) -> None:
+    before, after, histories = release.recommender(live=live), release.recommender(live=live), release.histories
+    if rules is not None:
+        after.use(rules.rules)
+
     def usual(history: Histories, k: int) -> list[int]:
-        return [one.item for one in recommender.recommend(history=history, k=k, explain=False).suggestions]
+        return [one.item for one in before.recommend(history=history, k=k, explain=False).suggestions]
 
     def changed(history: Histories, k: int) -> list[int]:
-        found = recommender.recommend(history=history, k=k, explain=False, weights=factors, model=model)
+        found = after.recommend(history=history, k=k, explain=False, weights=factors, model=model)
         return [one.item for one in found.suggestions]
 
     found = priced(histories, usual, changed, users=users, k=k)

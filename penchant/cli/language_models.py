@@ -34,21 +34,32 @@ PricesOption = Annotated[
 SpendOption = Annotated[float | None, typer.Option("--spend", help="End when this much is spent at the server; what is done is kept.")]
 
 
-def language_model(model: str, server: str | None = None, prices: str = "0,0", spend: float | None = None) -> LanguageModel:
+def language_model(
+    model: str, server: str | None = None, prices: str = "0,0", spend: float | None = None, *, odds: bool = False
+) -> LanguageModel:
     """The model, with every answer kept for the next time.
+
+    Args:
+        model: As ``--model`` names it.
+        server: As ``--server`` does.
+        prices: As ``--prices`` tells them.
+        spend: The most that may be spent.
+        odds: Whether a server is asked how probable options are; one in this process always tells it.
 
     Raises:
         InputError: The prices are not two numbers, or a setting is out of its range.
         AssetError: There is no model of that name.
     """
-    return Cached(_asked(model, server, prices, spend), cache_folder() / "answers.sqlite")
+    return Cached(_asked(model, server, prices, spend, odds), cache_folder() / "answers.sqlite")
 
 
-def _asked(model: str, server: str | None, prices: str, spend: float | None) -> LanguageModel:
+def _asked(model: str, server: str | None, prices: str, spend: float | None, odds: bool) -> LanguageModel:
     if server is not None:
         try:
             read, written = map(float, prices.split(","))
         except ValueError:
             raise InputError(f"--prices {prices}", "two numbers are needed, for tokens read and written", "pass e.g. 0.15,0.60") from None
-        return OpenAIServer(ServerSettings(base_url=server, model=model, price_read=read, price_written=written, spend_limit=spend))
+        return OpenAIServer(
+            ServerSettings(base_url=server, model=model, odds=odds, price_read=read, price_written=written, spend_limit=spend)
+        )
     return LocalModel.fetch() if model == SMALL else LocalModel(Path(model))

@@ -20,6 +20,7 @@ from penchant.cli import (
     judge,
     keys,
     plan,
+    portrait_thoughts,
     portraits,
     rebuild,
     release,
@@ -45,6 +46,8 @@ app.add_typer(experiments.app, name="experiment", help="Try something on a part 
 app.add_typer(release.app, name="release", help="Which release is served, and what may take its place.")
 app.add_typer(rules.app, name="rules", help="What lists may look like.")
 app.add_typer(keys.app, name="keys", help="API keys: add, list, rotate, revoke.")
+portraits.app.command("think")(portrait_thoughts.think)
+portraits.app.command("teach")(portrait_thoughts.teach)
 app.add_typer(portraits.app, name="portraits", help="What events say of a user.")
 app.add_typer(users.app, name="user", help="A user's data: export it, or forget the user.")
 app.command("atlas")(claims.atlas)

@@ -16,6 +16,7 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
+from penchant.cli import intents_shown
 from penchant.cli.language_models import SMALL, ModelOption, PricesOption, ServerOption, SpendOption, language_model
 from penchant.cli.options import ReleaseOption
 from penchant.cli.people import People, people_of
@@ -28,19 +29,21 @@ from penchant.pipeline.shelf import release_at
 from penchant.serve.brokers import Brokers
 from penchant.serve.portraits.answers import ProseOut
 from penchant.serve.portraits.build import build as build_portraits
-from penchant.serve.portraits.fitted import fitted
+from penchant.serve.portraits.fitted import fitted, fitted_intents
 from penchant.serve.portraits.kept import StoredPortraits
 from penchant.serve.portraits.page import served_prose
 from penchant.serve.portraits.reviews import Reviews
 from penchant.serve.refresher import readable
 from penchant.serve.stores import user_key
 from penchant.users.bias import Facts
+from penchant.users.intents import Intent
 from penchant.users.interest_index import InterestIndex, Layer, category_of
 from penchant.users.portrait import LAYERS, Portrait, Portraits
 from penchant.users.portrait_shares import shares
 from penchant.users.prose import ProseWriter
 from penchant.users.stored_portrait import EVENTS, digest
 from penchant.users.swapped import Swapped, swapped
+from penchant.users.told_intents import plain, without
 
 LogOption = Annotated[
     Path | None, typer.Option("--state", help="Folder of the event log, for what was done since. Default: the release alone.")
@@ -112,7 +115,7 @@ def check(
     Example: `penchant portraits check --release runs/ml-100k/release --users 50`
     """
     asked = Whole(language_model(model, server, prices, spend))
-    with _willing(release, state, redis, brokers(kafka, kafka_option)) as known:
+    with willing(release, state, redis, brokers(kafka, kafka_option)) as known:
         titles = known.release.space.catalog.titles()
         told = chain.from_iterable(Facts.of(known.made, part, titles) for part in known.parts)
         looked = list(islice(((user, one) for user, one in zip(known.users, told, strict=True) if one.history), most + others))
@@ -141,11 +144,13 @@ def show(
 ) -> None:
     """Show the portrait of a user: interests of three layers, what is rare, what is due again, and the events behind each.
 
-    No language model takes part, and nothing is kept. Example: `penchant portraits show 42 --release runs/ml-100k/release`
+    Below stands what they may want of domains that they have nothing of. No language model takes part, and nothing is kept.
+    Example: `penchant portraits show 42 --release runs/ml-100k/release`
     """
-    loaded, portrait, prose = _released(release, user) if state is None else _served(release, state, user)
+    loaded, portrait, prose, intents = _released(release, user) if state is None else _served(release, state, user)
     if as_json:
-        values = portrait.plain(loaded.space.catalog.items.ids)
+        item_ids = loaded.space.catalog.items.ids
+        values = {**portrait.plain(item_ids), "intents": plain(intents, item_ids)}
         told = {"user_id": user, "release": loaded.id, "prose": prose.text, "author": prose.author, **values}
         typer.echo(json.dumps(told, indent=1, ensure_ascii=False))
         return
@@ -153,6 +158,8 @@ def show(
     if prose.by != "events":
         console.print(f"({prose.author}{'' if prose.current else ', of an older state'})", markup=False, highlight=False)
     console.print(_table(portrait, loaded.space.catalog.titles()))
+    if intents:
+        console.print(intents_shown.table(intents, loaded.space.catalog.titles()))
 
 
 @app.command()
@@ -173,7 +180,7 @@ def find(
     Example: `penchant portraits find Comedy --release runs/ml-100k/release --layer short --least 0.5`
     """
     alone = state is None and redis is None and kafka is None
-    with _willing(release, state, redis, brokers(kafka, kafka_option)) as known:
+    with willing(release, state, redis, brokers(kafka, kafka_option)) as known:
         made, users, parts = known.made, known.users, known.parts
     meant = category_of(made.tree, category)
     index = InterestIndex.of(made.tree, (shares(made, part) for part in parts), [layer])
@@ -189,7 +196,7 @@ def find(
 
 
 @dataclass(frozen=True)
-class _Willing:
+class Willing:
     """Users who may be looked at.
 
     Attributes:
@@ -207,18 +214,29 @@ class _Willing:
 
 
 @contextmanager
-def _willing(release: Path, state: Path | None, redis: str | None, kafka: Brokers | None) -> Iterator[_Willing]:
+def willing(release: Path, state: Path | None, redis: str | None, kafka: Brokers | None) -> Iterator[Willing]:
+    """Users of a release; with a log or on servers those who want personal lists, and who came since, too.
+
+    Args:
+        release: Folder of a release, or a shelf.
+        state: Folder of log and state.
+        redis: See ``penchant.serve.backends.opened``.
+        kafka: See there.
+
+    Raises:
+        InputError: Nobody wants personal lists.
+    """
     if state is None and redis is None and kafka is None:
         loaded = load_release(release_at(release))
         rows = np.arange(len(loaded.histories))
         parts = [loaded.histories.take(rows[start : start + _ROWS]) for start in range(0, len(rows), _ROWS)]
-        yield _Willing(loaded, loaded.users.decode(loaded.histories.users), parts, fitted(loaded)(), None)
+        yield Willing(loaded, loaded.users.decode(loaded.histories.users), parts, fitted(loaded)(), None)
         return
     with people_of(release, state, redis, kafka) as people:
         found = readable(_everybody(people), people.state.unkept)
         willing = {user: person.history for user, person in found.items() if person.personalised}
         require(bool(willing), f"{people.folder}", "nobody is there who wants personal lists", "pass another --state")
-        yield _Willing(people.release, list(willing), list(willing.values()), fitted(people.release)(), people)
+        yield Willing(people.release, list(willing), list(willing.values()), fitted(people.release)(), people)
 
 
 def _queue(people: People, why: Mapping[str, str]) -> int:
@@ -245,15 +263,16 @@ def _everybody(people: People) -> list[str]:
     return list(dict.fromkeys([*people.release.users.ids.to_list(), *since]))
 
 
-def _released(release: Path, user: str) -> tuple[Release, Portrait, ProseOut]:
+def _released(release: Path, user: str) -> tuple[Release, Portrait, ProseOut, list[Intent]]:
     """As the release alone knows a user."""
     loaded = load_release(release_at(release))
     row = loaded.users.code(user, "user_id") - 1
-    portrait = fitted(loaded)().of(loaded.histories.take(np.array([row])))
-    return loaded, portrait, served_prose(portrait, "", None)
+    history, made = loaded.histories.take(np.array([row])), fitted(loaded)
+    portrait, intents = made().of(history), fitted_intents(loaded, made)().of(history)
+    return loaded, portrait, served_prose(portrait, "", None), intents
 
 
-def _served(release: Path, state: Path, user: str) -> tuple[Release, Portrait, ProseOut]:
+def _served(release: Path, state: Path, user: str) -> tuple[Release, Portrait, ProseOut, list[Intent]]:
     """As a server over this state knows a user: live events, a reviewer's or a model's words, without what was left out."""
     with people_of(release, state, None, None) as people:
         person = people.state.person(user)
@@ -265,7 +284,8 @@ def _served(release: Path, state: Path, user: str) -> tuple[Release, Portrait, P
         whole = made().of(person.history)
         portrait = whole.without(found.left_out)
         this = digest(whole.plain(people.release.space.catalog.items.ids))
-        return people.release, portrait, served_prose(portrait, this, found)
+        intents = without(fitted_intents(people.release, made)().of(person.history), found.left_out)
+        return people.release, portrait, served_prose(portrait, this, found), intents
 
 
 def _table(portrait: Portrait, titles: list[str]) -> Table:

@@ -16,6 +16,7 @@ from penchant.pipeline.lane import Asked, Generator, Lane
 from penchant.pipeline.turns import Turns
 
 FAILED, LATE, BUSY = "failed", "late", "resting or too busy"
+HANG = 30.0  # seconds after which who has not answered does not answer any more, where there is no deadline
 _LEAST = 0.001  # seconds in which nobody answers: nobody is asked
 
 
@@ -45,7 +46,7 @@ class Calls(Protocol):
             row: One history.
             k: Of each.
             exclude: One row.
-            seconds: How long to wait for them; None: as long as it takes.
+            seconds: How long to wait for them; None: as long as it takes, up to ``HANG`` where others can go on.
         """
         ...
 
@@ -129,7 +130,7 @@ class AtOnce:
                 running[name] = asked
         for name in filter(running.__contains__, names):
             asked = running[name]
-            left = None if seconds is None else max(started + seconds - time.perf_counter(), 0.0)
+            left = max(started + (HANG if seconds is None else seconds) - time.perf_counter(), 0.0)
             try:
                 answered.lists[name] = self._result(asked, left)
             except (Late, CancelledError):
@@ -140,7 +141,7 @@ class AtOnce:
             answered.milliseconds[name] = ((asked.done or time.perf_counter()) - asked.since) * 1e3
         return answered
 
-    def _result(self, asked: Asked, left: float | None) -> TopK:
+    def _result(self, asked: Asked, left: float) -> TopK:
         if asked.answer.done():
             return asked.answer.result()
         with self.turns.aside():

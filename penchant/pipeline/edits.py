@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import random
+import re
 
 from penchant.evaluate.facts import Evidence
 from penchant.pipeline.explanations import Case, Explanations
 from penchant.pipeline.reasons import VERBS
 
+_COUNTED = re.compile(r"([\d,]+)(?= of your [\d,]+ events)|(?<= of your )([\d,]+)(?= events)")
+
 
 def edited(sentence: str, case: Case, made: Explanations, dice: random.Random) -> str | None:
-    """The sentence with another category, another item, another verb or a negation; None where nothing can be edited.
+    """The sentence with another category, another item, another verb, another number or a negation; None where nothing can be edited.
 
     Args:
         sentence: True, and of the template.
@@ -34,6 +37,10 @@ def edited(sentence: str, case: Case, made: Explanations, dice: random.Random) -
             )
             edits.append(sentence.replace("you ", "you never "))
             edits.append(sentence.replace(verb, dice.choice([one for one in VERBS.values() if one != verb and one not in verb])))
+    for found in _COUNTED.finditer(sentence):
+        number = int(found[0].replace(",", "")) + dice.choice([-1, 1])
+        edits.append(f"{sentence[: found.start()]}{number:,}{sentence[found.end() :]}")
+    edits.append(sentence.replace("(both ", "(all ") if "(both " in sentence else sentence.replace("(all ", "(both "))
     edits = [one for one in edits if one != sentence]
     return dice.choice(edits) if edits else None
 

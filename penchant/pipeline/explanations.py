@@ -7,6 +7,7 @@ words stand; they are made of the same facts.
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
@@ -17,17 +18,18 @@ from penchant.core.errors import PenchantError
 from penchant.data.catalog import Catalog
 from penchant.data.histories import Histories
 from penchant.data.schema import ACTIONS
+from penchant.evaluate.counted_facts import Counted, CountedChecker
 from penchant.evaluate.facts import Checker, Evidence, Names, Statement
 from penchant.llm.model import Ask, Completion, LanguageModel, ended
 from penchant.llm.prompt import Prompt
+from penchant.pipeline.kinship import OFTEN
 from penchant.pipeline.reasons import CHOSE, VERBS, Reason, because, verb_of
-from penchant.users.portrait import Portrait
+from penchant.users.portrait import Portrait, in_favour
 
 TEMPLATE = "template"
 _PROMPT = "explain.v1"
 _NAMED = 3  # interests told, and categories of an item
 _TOKENS = 60
-_OFTEN = 0.05  # share of a user's events from which a category is said to be chosen often
 
 
 @dataclass(frozen=True)
@@ -79,7 +81,7 @@ class Explanations:
     @cached_property
     def checker(self) -> Checker:
         """Looks up names of this catalogue."""
-        return Checker(Names(self.titles, {name for names in self.categories for name in names}), VERBS.values())
+        return CountedChecker(Names(self.titles, {name for names in self.categories for name in names}), VERBS.values())
 
     def cases(self, history: Histories, portrait: Portrait, items: Sequence[tuple[int, Reason]]) -> list[Case]:
         """The facts of a user's list.
@@ -90,14 +92,27 @@ class Explanations:
             items: Codes, each with what drove it.
         """
         had: dict[str, frozenset[str]] = {}
+        kinds: dict[str, frozenset[str]] = {}
         for code, action in zip(history.items.tolist(), history.actions.tolist(), strict=True):
             title = self.titles[code - 1]
             had[title] = had.pop(title, frozenset()) | {VERBS.get(ACTIONS[action], CHOSE)}  # the newest last
-        interests = tuple(dict.fromkeys(one.path[-1] for one in (*portrait.long, *portrait.short) if one.weight >= _OFTEN))
+            kinds[title] = kinds.get(title, frozenset()) | frozenset(self.categories[code - 1])
+        did = in_favour(history).items.tolist()
+        counts = Counter(name for code in did for name in self.categories[code - 1])
+        interests = tuple(dict.fromkeys(one.path[-1] for one in (*portrait.long, *portrait.short) if one.weight >= OFTEN))
         texts = self.catalog.table["description"]
         return [
             Case(
-                Evidence(self.titles[item - 1], self.categories[item - 1], had, interests, texts[item - 1] or ""),
+                Counted(
+                    self.titles[item - 1],
+                    self.categories[item - 1],
+                    had,
+                    interests,
+                    texts[item - 1] or "",
+                    events=len(did),
+                    counts=counts,
+                    kinds=kinds,
+                ),
                 tuple((self.titles[code - 1], verb_of(history, code)) for code in reason.because),
             )
             for item, reason in items

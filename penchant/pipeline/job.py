@@ -44,6 +44,7 @@ from penchant.pipeline.rules.goods import Goods
 from penchant.train.loop import Trainer, TrainingRun
 from penchant.train.settings import TrainSettings
 from penchant.users.categories import CategoryTree
+from penchant.users.intents import Intents
 from penchant.users.portrait import Portraits
 
 #: Up to this many items the softmax goes over all of them.
@@ -150,6 +151,7 @@ def run(
         report = timeless(report)
     with stage("Learning what portraits of users are made by"):
         portraits = Portraits.fit(dataset.histories, CategoryTree.of(dataset.catalog))
+        intents = Intents.fit(dataset.histories, portraits.tree)
     with stage("Writing the release"):
         serving = ReleaseSettings(
             dataset=dataset.name,
@@ -169,6 +171,7 @@ def run(
             head_quantiser=trained.head_quantiser,
             ranker=trained.ranker,
             portraits=portraits,
+            intents=intents,
         )
     return report
 

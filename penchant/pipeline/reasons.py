@@ -1,4 +1,4 @@
-"""Reasons computed from the model: which past event, taken away, lowers the item's score the most.
+"""Reasons computed from the model: which past event, taken away, lowers the item's score the most, and what the item shares with it.
 
 Letters: n events looked at, k recommended items, N items.
 """
@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Literal, Protocol
 
 import numpy as np
 import torch
@@ -19,6 +19,7 @@ from penchant.data.histories import Histories
 from penchant.data.newest import newest_items
 from penchant.data.schema import ACTIONS
 from penchant.models.generative.tandem import Tandem
+from penchant.pipeline.kinship import Kinship, Support
 
 VERBS = {
     "view": "viewed", "click": "looked at", "cart": "put in the cart", "purchase": "bought", "rating": "rated",
@@ -27,6 +28,10 @@ VERBS = {
 
 
 CHOSE = "chose"  # for what is done without a verb above
+_CAUSES = 2  # events named of an item, at most
+
+#: What a reason stands on.
+Kind = Literal["event", "interest", "history", "popular", "rule", "chance", "none"]
 
 
 @dataclass(frozen=True)
@@ -35,15 +40,20 @@ class Reason:
 
     Attributes:
         text: For people.
-        kind: ``"event"`` (past events drove it), ``"history"`` (no single event did), ``"popular"``.
+        kind: ``"event"`` (past events drove it), ``"interest"`` (no single event did, but the item lies in a strong interest),
+            ``"history"`` (neither), ``"popular"``, ``"rule"``, ``"chance"``, ``"none"``.
         because: Item codes of the events, strongest first.
         drops: How much the item's log-probability falls without each of them, by the explaining model.
+        shared: Paths of categories that the item and all of these have in common, the narrowest first.
+        interest: That the item lies in, with what it stands on; only of ``"interest"``.
     """
 
     text: str
-    kind: str
+    kind: Kind
     because: tuple[int, ...] = ()
     drops: tuple[float, ...] = ()
+    shared: tuple[tuple[str, ...], ...] = ()
+    interest: Support | None = None
 
 
 class Explainer(Protocol):
@@ -130,26 +140,76 @@ def score_drops(
 
 
 def reasons(
-    model: Explainer, catalog: Catalog, history: Histories, items: np.ndarray, *, recent: int = 12, seconds: float | None = None
+    model: Explainer,
+    catalog: Catalog,
+    history: Histories,
+    items: np.ndarray,
+    *,
+    recent: int = 12,
+    seconds: float | None = None,
+    kinship: Kinship | None = None,
+    less: np.ndarray | None = None,
 ) -> list[Reason]:
-    """One reason an item. An event counts as a cause only if the item's chance falls without it. ``seconds``: see ``Explainer``."""
+    """One reason an item. An event counts as a cause only if the item's chance falls without it.
+
+    Args:
+        model: The explaining model.
+        catalog: N items.
+        history: One row.
+        items: int[k].
+        recent: See ``score_drops``.
+        seconds: See ``Explainer``.
+        kinship: Knows what items share; None: reasons name events alone.
+        less: bool[G + 1], categories that no reason may name, as the person wants less of them; None: all may be named.
+    """
     if history.num_events == 0:
         return [Reason("Popular with everybody", "popular")] * len(items)
     past, drops = score_drops(model, history, items, recent=recent, seconds=seconds)
+    causes = causes_of(drops)
+    codes = np.where(causes >= 0, past[causes], 0) if len(past) else np.zeros((len(items), 0), np.int32)
+    shared = [()] * len(items) if kinship is None else kinship.shared(items, codes, less)
+    interests = [None] * len(items) if kinship is None or (codes > 0).any(axis=1).all() else kinship.interests(history, items, less)
     titles = catalog.table["title"]
     out = []
-    for column in range(len(items)):
-        order = np.argsort(-drops[:, column])
-        top = [int(index) for index in order[:2] if drops[index, column] > 0]
-        # A second cause is named only if it weighs at least half as much as the first.
-        causes = [index for index in top if drops[index, column] >= 0.5 * drops[top[0], column]]
-        if not causes:
+    for column, (row, also, interest) in enumerate(zip(codes.tolist(), shared, interests, strict=True)):
+        named = [code for code in row if code]
+        if named:
+            done = [(titles[code - 1] or catalog.items.ids[code - 1], verb_of(history, code)) for code in named]
+            fell = tuple(float(drops[index, column]) for index in causes[column, : len(named)])
+            out.append(Reason(f"Because you {because(done)}{in_common(also, len(named))}", "event", tuple(named), fell, also))
+        elif interest is not None:
+            out.append(Reason(fits(interest), "interest", interest=interest))
+        else:
             out.append(Reason("Fits your history as a whole", "history"))
-            continue
-        codes = [int(past[index]) for index in causes]
-        done = [(titles[code - 1] or catalog.items.ids[code - 1], verb_of(history, code)) for code in codes]
-        out.append(Reason(f"Because you {because(done)}", "event", tuple(codes), tuple(float(drops[index, column]) for index in causes)))
     return out
+
+
+def causes_of(drops: np.ndarray) -> np.ndarray:
+    """int64[k, c], the events that drove each item, strongest first; -1 where there are fewer than c.
+
+    Args:
+        drops: float32[n, k], see ``score_drops``.
+    """
+    order = np.argsort(-drops, axis=0, kind="stable")[:_CAUSES]  # of equal ones the newest
+    fell = np.take_along_axis(drops, order, axis=0)
+    # A second cause is named only if it weighs at least half as much as the first.
+    return np.where((fell > 0) & (fell >= 0.5 * fell[:1]), order, -1).T
+
+
+def in_common(shared: Sequence[Sequence[str]], causes: int) -> str:
+    """Shared categories as an addition in brackets: ``" (both Horror)"``; nothing where there are none.
+
+    Args:
+        shared: Paths, see ``Reason``.
+        causes: How many events are named.
+    """
+    return f" ({'both' if causes == 1 else 'all'} {' and '.join(path[-1] for path in shared)})" if shared else ""
+
+
+def fits(interest: Support) -> str:
+    """An interest as a sentence, with the numbers that it stands on."""
+    name = interest.path[-1]
+    return f"Fits your interest in {name}: {interest.events:,} of your {interest.of:,} events are in {name}"
 
 
 def verb_of(history: Histories, item: int) -> str:

@@ -16,6 +16,7 @@ from penchant.data.dataset import history_of
 from penchant.data.histories import Histories
 from penchant.pipeline.budget import Budget
 from penchant.pipeline.calls import FAILED, LATE, Answered, Calls, OneByOne
+from penchant.pipeline.kinship import Kinship
 from penchant.pipeline.lane import Generator
 from penchant.pipeline.matches import BadMatches, without
 from penchant.pipeline.merge import Merged, merge
@@ -140,6 +141,7 @@ class Recommender:
         matches: Leaves out the worst of what was merged and ranked; None leaves all in. Rules may bring an item back, and so may
             a list that nothing else fills.
         budget: Processor time for dear rungs and for reasons, of lists that have a deadline; None: as much as they take.
+        kinship: Knows what items share with people's events; None: reasons name events alone.
     """
 
     def __init__(
@@ -158,13 +160,16 @@ class Recommender:
         ranker: Ranker | None = None,
         matches: BadMatches | None = None,
         budget: Budget | None = None,
+        kinship: Kinship | None = None,
     ) -> None:
         named = {name for rung in rungs for name in rung.generators} | set(newcomers) | {last}
         unknown = sorted(named - set(models))
         require(not unknown, f"generators {unknown}", f"the models are {sorted(models)}", "name models that exist")
         require(len(rungs) > 0, "no rungs", "a list is made in some way", "pass at least one rung")
         self.catalog, self.models, self.rungs, self.newcomers, self.last = catalog, dict(models), tuple(rungs), dict(newcomers), last
-        self.explainer, self.ranker, self.matches = explainer, ranker, matches
+        related = len(catalog) if kinship is None else len(kinship)
+        require(related == len(catalog), f"kinship of {related} items", f"the catalogue has {len(catalog)}", "make it of this catalogue")
+        self.explainer, self.ranker, self.matches, self.kinship = explainer, ranker, matches, kinship
         self.goods = goods or Goods(catalog)
         self.policy = Policy((policy or PolicySettings()).rules(), self.goods)
         self.blocked = tuple(sorted(blocked))
@@ -238,7 +243,7 @@ class Recommender:
         clock.stage("merge and policy")
         missing, why = dict(made.answered.missing), [Reason("", "none")] * len(made.items)
         if explain:
-            why = _true_of_rules(self._explain(row, made.items, missing, clock.left(seconds)), made.chosen)
+            why = _true_of_rules(self._explain(row, made.items, steering, missing, clock.left(seconds)), made.chosen)
         clock.stage("reasons")
         spent = clock.done()
         if seconds is not None and self.budget is not None and spent["total"] > seconds * 1e3:
@@ -384,19 +389,26 @@ class Recommender:
     def _affords(self, seconds: float) -> bool:
         return self.budget is None or self.budget.take(seconds)
 
-    def _explain(self, row: Histories, items: np.ndarray, missing: dict[str, str], left: float | None) -> list[Reason]:
+    def _explain(self, row: Histories, items: np.ndarray, steering: Steering, missing: dict[str, str], left: float | None) -> list[Reason]:
         if left is not None and (left < self._reasons.expected() or not self._affords(self._reasons_cost)):
             missing["reasons"] = LATE
             return [Reason("", "none")] * len(items)
         started, began = time.perf_counter(), spent()
         try:
-            found = reasons(self.explainer, self.catalog, row, items, seconds=left)
+            less = self._untold(steering)
+            found = reasons(self.explainer, self.catalog, row, items, seconds=left, kinship=self.kinship, less=less)
         except (PenchantError, RuntimeError):
             missing["reasons"] = FAILED if left is None or time.perf_counter() - started < left else LATE
             return [Reason("", "none")] * len(items)
         self._reasons.took(time.perf_counter() - started)
         self._reasons_cost = smoothed(self._reasons_cost, spent() - began)
         return found
+
+    def _untold(self, steering: Steering) -> np.ndarray | None:
+        """bool[G + 1], categories that reasons do not name: the person wants less of them, or somebody took them out of the portrait."""
+        if self.kinship is None or not (steering.tastes or steering.untold):
+            return None
+        return self.kinship.within(steering.unwanted(self.goods)) | self.kinship.below(steering.untold)
 
 
 @dataclass(frozen=True)
@@ -472,7 +484,7 @@ def _true_of_rules(why: Sequence[Reason], chosen: Chosen | None) -> list[Reason]
     for place, (stood, drawn) in enumerate(zip(chosen.shown.places.tolist(), chosen.drawn.tolist(), strict=True)):
         if drawn:
             found[place] = Reason("Shown to find out who likes it", "chance")
-        elif stood == BROUGHT and found[place].kind in ("popular", "history"):
+        elif stood == BROUGHT and found[place].kind in ("popular", "interest", "history"):
             named = ", ".join(chosen.labels[place])
             found[place] = Reason(f"Brought in by a rule: {named}" if named else "Brought in by a rule", "rule")
     return found

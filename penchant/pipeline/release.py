@@ -9,6 +9,7 @@ encoder/         the text encoder, where it was fitted to this catalogue
 ranker/          orders what generators named, where that was better than merging alone
 matches/         leaves out the worst matches of a list, where somebody judged matches
 portraits/       makes portraits of users: the tree of categories, and what many users show about it
+intents/         tells what a user may want of other domains: how categories of different domains go together
 histories.parquet, users.parquet
 report/          evaluation: JSON, Markdown, figures
 """
@@ -17,6 +18,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
+from functools import cached_property
 from pathlib import Path
 from typing import Any, cast
 
@@ -50,6 +52,7 @@ from penchant.pipeline.budget import Budget
 from penchant.pipeline.calls import Calls
 from penchant.pipeline.copied import copy_parts
 from penchant.pipeline.indexed import LARGE
+from penchant.pipeline.kinship import Kinship
 from penchant.pipeline.lane import Generator
 from penchant.pipeline.matches import BadMatches
 from penchant.pipeline.policy import PolicySettings
@@ -57,7 +60,10 @@ from penchant.pipeline.ranker import LightRanker, Ranker
 from penchant.pipeline.reasons import BySample, ByScores, Explainer
 from penchant.pipeline.recommender import Recommender, Rung
 from penchant.pipeline.rules.goods import Goods
+from penchant.users.categories import CategoryTree
+from penchant.users.intents import Intents
 from penchant.users.portrait import Portraits
+from penchant.users.saved_intents import load_intents, save_intents
 from penchant.users.saved_portraits import load_portraits, save_portraits
 
 KIND = "release"
@@ -120,6 +126,7 @@ class Release:
         ranker: Orders what generators named; None leaves it as merged.
         blocked: Codes of items that must not be shown.
         portraits: Makes portraits of users; None in releases of before they were part of one.
+        intents: Tells what users may want of other domains, by the categories of ``portraits``; None in releases of before.
         matches: Leaves out the worst matches of a list; None leaves all in.
     """
 
@@ -137,6 +144,7 @@ class Release:
     ranker: Ranker | None = None
     blocked: frozenset[int] = field(default=frozenset())
     portraits: Portraits | None = None
+    intents: Intents | None = None
     matches: BadMatches | None = None
 
     @property
@@ -148,6 +156,13 @@ class Release:
     def positions(self) -> Mapping[int, int]:
         """Of the event log, by partition: what lies before is in the histories."""
         return {} if self.settings.window is None else self.settings.window.positions
+
+    @cached_property
+    def kinship(self) -> Kinship | None:
+        """What items share; None where no item has a category."""
+        known, catalog = self.portraits, self.space.catalog  # which may have got new items since
+        same = known is not None and known.tree.items.get_shape()[0] == len(catalog) + 1
+        return Kinship.of(known.tree if known is not None and same else CategoryTree.of(catalog))
 
     def explainer(self) -> Explainer:
         """The model that gives reasons."""
@@ -205,6 +220,7 @@ class Release:
             budget=budget,
             ranker=self.ranker,
             matches=self.matches,
+            kinship=self.kinship,
             goods=Goods(self.space.catalog, vectors=self.space.vectors[TEXT], events=self.space.events),
         )
 
@@ -221,6 +237,7 @@ def write_release(
     head_quantiser: Quantiser | None = None,
     ranker: LightRanker | None = None,
     portraits: Portraits | None = None,
+    intents: Intents | None = None,
     matches: BadMatches | None = None,
 ) -> None:
     """Write a release, atomically.
@@ -232,6 +249,7 @@ def write_release(
         head_quantiser: Made the codes of Tandem's code head of what Tandem has learnt; None where it has the space's.
         ranker: Of the merged list; None for none.
         portraits: Makes portraits of users; a server of a release without them fits them itself.
+        intents: Of the categories of ``portraits``, without which they are not written; a server fits them itself, too.
         matches: Leaves out the worst matches of a list, known by the text vectors of ``space``; None for none.
     """
     with write_artifact(folder, kind=KIND, settings=settings.plain()) as out:
@@ -246,6 +264,8 @@ def write_release(
             ranker.save(out.path / "ranker")
         if portraits is not None:
             save_portraits(portraits, out.path / "portraits")
+            if intents is not None:
+                save_intents(intents, out.path / "intents")
         if matches is not None:
             matches.save(out.path / "matches")
         h = dataset.histories
@@ -294,7 +314,8 @@ def load_release(folder: Path) -> Release:
     tandem = cast(Tandem, models["tandem"])
     space.check_codes(tandem.tokens.codes.numpy(), "tandem")
     models |= served(tandem, settings)
-    head, ranker, portraits, matches = (folder / name for name in ("head-quantiser", "ranker", "portraits", "matches"))
+    head, ranker, intents, matches = (folder / name for name in ("head-quantiser", "ranker", "intents", "matches"))
+    portraits = load_portraits(saved.child("portraits")) if (folder / "portraits").exists() else None
     report = folder / "report"
     return Release(
         path=folder,
@@ -309,7 +330,8 @@ def load_release(folder: Path) -> Release:
         report=saved.json("report/report") if report.exists() else None,
         head_quantiser=load_quantiser(saved.child("head-quantiser")) if head.exists() else None,
         ranker=LightRanker.load(saved.child("ranker")) if ranker.exists() else None,
-        portraits=load_portraits(saved.child("portraits")) if portraits.exists() else None,
+        portraits=portraits,
+        intents=load_intents(saved.child("intents"), portraits.tree) if portraits is not None and intents.exists() else None,
         matches=BadMatches.load(saved.child("matches"), space.vectors[TEXT]) if matches.exists() else None,
     )
 

@@ -84,18 +84,21 @@ class Steering(Settings):
         weights: Factors on the weights of generators, by name.
         tastes: More or less of this.
         ignore: Events that do not count.
+        untold: Paths of interests that no reason names, with all below them: somebody took them out of the portrait.
     """
 
     weights: dict[str, float] = Field(default={})
     tastes: tuple[Taste, ...] = ()
     ignore: tuple[Ignored, ...] = ()
+    untold: tuple[tuple[str, ...], ...] = ()
 
     def __add__(self, other: Steering) -> Steering:
         """Both; factors on one generator are multiplied, up to ``MOST_WEIGHT``."""
         named = {**self.weights, **other.weights}
         both = {name: self.weights.get(name, 1.0) * other.weights.get(name, 1.0) for name in named}
         weights = {name: min(weight, MOST_WEIGHT) if weight < np.inf else weight for name, weight in both.items()}
-        return Steering(weights=weights, tastes=(*self.tastes, *other.tastes), ignore=(*self.ignore, *other.ignore))
+        tastes, ignore, untold = (*self.tastes, *other.tastes), (*self.ignore, *other.ignore), (*self.untold, *other.untold)
+        return Steering(weights=weights, tastes=tastes, ignore=ignore, untold=untold)
 
     def edited(self, history: Histories) -> Histories:
         """The histories without what is ignored.
@@ -127,6 +130,15 @@ class Steering(Settings):
             for name in getattr(taste, field)
             if not len(goods.named(field, name))
         ]
+
+    def unwanted(self, goods: Goods) -> np.ndarray:
+        """int64[...], distinct items of the categories that less is wanted of."""
+        found = np.zeros(len(goods) + 1, bool)
+        for taste in self.tastes:
+            if taste.strength < 0:
+                for name in taste.categories:
+                    found[goods.named("categories", name)] = True
+        return np.flatnonzero(found)
 
 
 class Leaning:

@@ -15,7 +15,7 @@ from penchant.pipeline.copied import copy_parts, parts_of
 from penchant.pipeline.release import KIND
 
 #: What a release holds that does not know single users, besides the two tables that do.
-_OTHERS = ("items", "models", "head-quantiser", "encoder", "ranker", "matches", "portraits", "report")
+_OTHERS = ("items", "models", "head-quantiser", "encoder", "ranker", "matches", "portraits", "intents", "report")
 _TABLES = ("histories.parquet", "users.parquet")
 
 

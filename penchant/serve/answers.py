@@ -6,6 +6,7 @@ from typing import Any, Literal
 
 from pydantic import ConfigDict, Field
 
+from penchant.pipeline.reasons import Kind
 from penchant.serve.answer import Answer
 
 
@@ -43,11 +44,25 @@ class Cause(Answer):
     title: str
 
 
+class Supported(Answer):
+    """An interest that an item lies in, counted in the person's events."""
+
+    path: list[str] = Field(description="Names of the category, from broad to narrow.")
+    events: int = Field(description="Events of the person in it.")
+    of: int = Field(description="Events of the person; what was turned down counts in neither number.")
+    evidence: list[Cause] = Field(description="The newest items among those in it.")
+
+
 class Why(Answer):
-    """Computed from the model: the past events without which the item would score less."""
+    """Computed from the model: the past events without which the item would score less; and from categories, which are counted."""
 
     text: str
     because: list[Cause]
+    kind: Kind = Field(description="What it stands on; `none` where no reason was made.")
+    shared: list[list[str]] = Field(
+        description="Paths of categories that the item and all of `because` have in common, the narrowest first."
+    )
+    interest: Supported | None = Field(description="Only of the kind `interest`.")
 
 
 class Suggested(Card):

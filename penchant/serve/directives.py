@@ -11,6 +11,7 @@ from pydantic import Field
 from penchant.core.errors import ArtifactError, SettingsError, StorageError, UnknownIdError, require
 from penchant.core.settings import Settings
 from penchant.pipeline.steering import Steering
+from penchant.serve.portraits.words import Words, words_key
 from penchant.serve.stores import StateStore, Stored, Write
 
 MOST = 50  # directives of a user that hold at a time
@@ -60,6 +61,17 @@ class Directives:
         """
         (found,) = self.store.get([steering_key(user_id)])
         return _standing(found, now)
+
+    def standing(self, user_id: str, now: int) -> Steering:
+        """All that holds for a user as one, with the interests that were taken out of the portrait.
+
+        Raises:
+            StorageError: The store cannot be read.
+            ArtifactError: What is kept is damaged.
+        """
+        found, decided = self.store.get([steering_key(user_id), words_key(user_id)])
+        left_out = [] if decided is None else Words.from_bytes(decided.value).left_out
+        return together(_standing(found, now)) + Steering(untold=tuple(map(tuple, left_out)))
 
     def add(self, user_id: str, steering: Steering, now: int, ttl_seconds: int) -> tuple[Directive, ...]:
         """Let something hold for so long; what holds then.

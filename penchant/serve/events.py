@@ -126,7 +126,7 @@ class UserEvents(Protocol):
         ...
 
     def of_user(self, user_id: str, newest: int = 2000) -> list[LiveEvent]:
-        """The newest events of a user, in the order they arrived."""
+        """The newest events of a user and, before them, older opinions, in the order they arrived: what somebody hid stays hidden."""
         ...
 
     def users(self, limit: int = 1000) -> list[str]:

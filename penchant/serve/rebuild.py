@@ -11,13 +11,14 @@ from __future__ import annotations
 import hashlib
 import json
 import shutil
+import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
 import polars as pl
 
-from penchant.core.errors import InputError, require
+from penchant.core.errors import InputError, StorageError, require
 from penchant.core.manifest import dated
 from penchant.core.progress import note, stage
 from penchant.core.storage import replace_text
@@ -30,8 +31,8 @@ from penchant.pipeline.job import JobSettings, for_dataset, run
 from penchant.pipeline.release import Window
 from penchant.pipeline.shelf import Shelf
 from penchant.serve.choices import Choices
-from penchant.serve.events import EventLog
-from penchant.serve.logged import read_log, standing_events, window, without_forgotten
+from penchant.serve.events import AHEAD, EventLog
+from penchant.serve.logged import PLACE, read_log, standing_events, window, without_forgotten
 from penchant.users.decay import DAY
 
 PLAN = "plan.json"
@@ -67,6 +68,7 @@ def rebuild(
     days: int = DAYS,
     until: int | None = None,
     settings: Callable[[Dataset], JobSettings] = for_dataset,
+    clock: Callable[[], float] = time.time,
 ) -> Built:
     """Make a release of the last days and put it on the shelf. It is not promoted.
 
@@ -80,6 +82,7 @@ def rebuild(
         days: Of the window.
         until: Its end, UTC seconds, which is not in it; by default just after the newest event.
         settings: Of the job.
+        clock: UTC seconds; events of the log that lie more than a day ahead of it are left out.
 
     Raises:
         InputError: No event lies in the window, or the plan in ``work`` is of other wishes.
@@ -89,12 +92,15 @@ def rebuild(
     begun = _begun(work, base, days=days, until=until)
     positions = begun.positions if begun is not None else {} if log is None else log.end()
     with stage(f"Reading {days} days"):
-        told = _told(base, log, positions)
+        told, reached = _told(base, log, positions, latest=int(clock()) + AHEAD)
+        short = begun is not None and reached != dict(positions)
+        require(not short, f"{log}", "it gives less than when this run began", "look at the broker, then run it again", StorageError)
+        positions = reached  # what came to light no further is not in the release, and counts as live
         plan = begun or _settled(work, base, told, positions, days=days, until=until)
         # Others may log items that nobody can describe; they are no items of this catalogue.
         known = told.join(base.validated.items.select("item_id"), on="item_id", how="semi", maintain_order="left")
         events = standing_events(known).sort("timestamp", maintain_order=True)
-        events = events if choices is None else without_forgotten(events, choices)
+        events = (events if choices is None else without_forgotten(events, choices)).drop(list(PLACE))
         loaded = from_frames(window(events, until=plan.until, days=days), base.validated.items, name=base.dataset.name)
     dataset = loaded.dataset
     note(str(loaded.validated.summary))
@@ -146,11 +152,18 @@ def _asked(base: Loaded, days: int, until: int | None) -> str:
     return hashlib.sha256(json.dumps(wishes, sort_keys=True).encode()).hexdigest()
 
 
-def _told(base: Loaded, log: EventLog | None, positions: Mapping[int, int]) -> pl.DataFrame:
-    """All of data and log, in the order in which it became known."""
+def _told(base: Loaded, log: EventLog | None, positions: Mapping[int, int], *, latest: int) -> tuple[pl.DataFrame, dict[int, int]]:
+    """All of data and log, in the order in which it became known, and how far the log was read.
+
+    What the log has of times after ``latest`` is left out, as a worker sets it aside: it would be the end of every window.
+    """
     known = base.validated.events
-    before = known.select(pl.col(name) if name in known.columns else pl.lit(None, EVENTS[name]).alias(name) for name in COLUMNS)
-    return before if log is None else pl.concat([before, read_log(log, positions).select(COLUMNS)])
+    types = {name: EVENTS[name] for name in COLUMNS} | PLACE
+    before = known.select(pl.col(name) if name in known.columns else pl.lit(None, kind).alias(name) for name, kind in types.items())
+    if log is None:
+        return before, dict(positions)
+    live, reached = read_log(log, positions)
+    return pl.concat([before, live.filter(pl.col("timestamp") <= latest).select(list(types))]), reached
 
 
 def _there(shelf: Shelf, plan: Window, dataset: Dataset) -> str | None:

@@ -40,7 +40,7 @@ from penchant.serve.experiments.hub import Experiments
 from penchant.serve.holders import holders_of
 from penchant.serve.live_rules import LiveRules
 from penchant.serve.near_line import NearLine
-from penchant.serve.portraits.fitted import fitted
+from penchant.serve.portraits.fitted import fitted, fitted_intents
 from penchant.serve.portraits.kept import StoredPortraits
 from penchant.serve.portraits.reviews import Reviews
 from penchant.serve.present import Together, Trending
@@ -53,6 +53,7 @@ from penchant.serve.stored_events import StoredEvents
 from penchant.serve.stores import StateStore
 from penchant.serve.tallies import OutcomesOf, Tallies, by_success
 from penchant.serve.telemetry import Metrics
+from penchant.users.intents import Intents
 from penchant.users.portrait import Portraits
 
 _WRITES, _WAITING = 8, 32  # requests that write to the log at once, and that wait to
@@ -211,6 +212,7 @@ class Service:
     eraser: Eraser | None
     apart: Apart | None
     portraits_by: Callable[[], Portraits]
+    intents_by: Callable[[], Intents]
     portraits: StoredPortraits | None
     reviews: Reviews | None
 
@@ -285,6 +287,7 @@ class Service:
             eraser=eraser,
             apart=apart,
             portraits_by=portraits_by,
+            intents_by=fitted_intents(release, portraits_by),
             portraits=portraits,
             reviews=reviews,
         )

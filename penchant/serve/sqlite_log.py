@@ -15,6 +15,7 @@ from pathlib import Path
 
 from penchant.core.sqlite_file import Kind, SqliteFile
 from penchant.serve.events import Appended, Erased, LiveEvent, Positions
+from penchant.users.state import OPINIONS
 
 _SCHEMA = """
 CREATE TABLE IF NOT EXISTS events (
@@ -110,9 +111,14 @@ class SqliteEventLog:
         return {0: self.last_offset() + 1}
 
     def of_user(self, user_id: str, newest: int = 2000) -> list[LiveEvent]:
-        """The newest events of a user, oldest first."""
-        rows = self._file.ask(f'SELECT {_COLUMNS} FROM events WHERE user_id = ? ORDER BY "offset" DESC LIMIT ?', user_id, newest)
-        return [LiveEvent(*row) for row in reversed(rows)]
+        """See ``UserEvents``."""
+        order = 'ORDER BY "offset" DESC LIMIT ?'
+        rows = self._file.ask(f"SELECT {_COLUMNS} FROM events WHERE user_id = ? {order}", user_id, newest)
+        if len(rows) < newest:
+            return [LiveEvent(*row) for row in reversed(rows)]
+        first, marks = LiveEvent(*rows[-1]).offset, ", ".join("?" * len(OPINIONS))
+        older = f'SELECT {_COLUMNS} FROM events WHERE user_id = ? AND "offset" < ? AND event IN ({marks}) {order}'
+        return [LiveEvent(*row) for row in reversed([*rows, *self._file.ask(older, user_id, first, *OPINIONS, newest)])]
 
     def last_of_user(self, user_id: str) -> int:
         """The offset of a user's newest event; 0 where there is none."""

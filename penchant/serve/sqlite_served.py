@@ -83,6 +83,7 @@ class SqliteServedLog:
         self._waiting: queue.Queue[Served | _Kept] = queue.Queue(most_waiting)
         self._noted: dict[str, float] = {}  # what answers share, and when that was written
         self._ended, self.dropped = threading.Event(), 0
+        self._counting, self._put_in, self._taken_out = threading.Lock(), 0, 0
         self._thread = threading.Thread(target=self._run, name="log of answers", daemon=True)
         self._thread.start()
 
@@ -110,8 +111,8 @@ class SqliteServedLog:
         Raises:
             StorageError: The disk refuses for too long.
         """
-        ends = time.monotonic() + _PATIENCE
-        while self._waiting.unfinished_tasks:
+        ends, these = time.monotonic() + _PATIENCE, self._put_in  # not those that come meanwhile: under load some always wait
+        while self._taken_out < these:
             late = time.monotonic() > ends
             require(not late, f"{self._file.path}", "answers wait for the disk", "free some space, or try again", StorageError)
             time.sleep(_LOOK)
@@ -155,10 +156,14 @@ class SqliteServedLog:
         self._file.close()
 
     def _put(self, one: Served | _Kept) -> None:
-        try:
-            self._waiting.put_nowait(one)
-        except queue.Full:
-            self._drop([one])
+        with self._counting:
+            try:
+                self._waiting.put_nowait(one)
+                self._put_in += 1
+                return
+            except queue.Full:
+                pass
+        self._drop([one])
 
     def _drop(self, taken: Sequence[Served | _Kept]) -> None:
         self.dropped += sum(isinstance(one, Served) for one in taken)
@@ -172,8 +177,7 @@ class SqliteServedLog:
             taken = self._taken()
             if taken and not self._written(taken):
                 self._drop(taken)
-            for _ in taken:
-                self._waiting.task_done()
+            self._taken_out += len(taken)
             if time.monotonic() - cleared > _CLEAR:
                 cleared = time.monotonic()
                 self._clear()

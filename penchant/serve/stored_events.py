@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from penchant.serve.events import LiveEvent
 from penchant.serve.stores import StateStore, user_key
-from penchant.users.state import UserState
+from penchant.users.state import OPINIONS, UserState
 
 
 class StoredEvents:
@@ -22,7 +22,7 @@ class StoredEvents:
         return self.store.versions([user_key(user_id)])[0]
 
     def of_user(self, user_id: str, newest: int = 2000) -> list[LiveEvent]:
-        """The newest events of a user, oldest first; no more than a state keeps, and without their ids.
+        """See ``UserEvents``; no more than a state keeps, and without their ids.
 
         Raises:
             StorageError: The store cannot be read.
@@ -30,7 +30,8 @@ class StoredEvents:
         """
         (found,) = self.store.get([user_key(user_id)])
         recent = () if found is None else UserState.from_bytes(found.value).recent
-        return [LiveEvent("", user_id, did.item_id, did.action, did.time, did.value, did.offset, did.partition) for did in recent[-newest:]]
+        told = [*(did for did in recent[:-newest] if did.action in OPINIONS), *recent[-newest:]]
+        return [LiveEvent("", user_id, did.item_id, did.action, did.time, did.value, did.offset, did.partition) for did in told]
 
     def users(self, limit: int = 1000) -> list[str]:
         """Ids of users with events, in the order of their bytes."""

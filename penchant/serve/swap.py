@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import gc
 import threading
+import time
 from collections import Counter
 from collections.abc import Callable
 from typing import Generic, Protocol, TypeVar
@@ -21,6 +22,7 @@ from penchant.serve.beside import Beside
 
 _LOOK = 0.5  # seconds between two looks at the shelf
 _PATIENCE = 60.0  # seconds that loading has when the server ends
+_FIRST, _LONGEST = 10.0, 600.0  # seconds until a release that could not be loaded is tried again, twice as long each time
 
 
 class OfRelease(Protocol):
@@ -110,6 +112,7 @@ class Following(Generic[Made]):
         self.refused: tuple[str, str] | None = None
         self.loading: str | None = None
         self._settled = True
+        self._pause, self._again = _FIRST, 0.0
         self._beside = Beside("release follower", _LOOK, self._step, patience=_PATIENCE)
 
     def start(self) -> None:
@@ -131,8 +134,8 @@ class Following(Generic[Made]):
         if name is None or name == served:
             self.refused = None
             return
-        if self.refused is not None and self.refused[0] == name:
-            return  # it does not get better by trying
+        if self.refused is not None and self.refused[0] == name and time.monotonic() < self._again:
+            return  # a broken release does not get better by trying, a disk that was busy does
         self.loading = name
         try:
             self._change(name)
@@ -147,13 +150,14 @@ class Following(Generic[Made]):
             made.close()
             return
         self.current.replace(made)
-        self.refused, self._settled = None, False
+        self.refused, self._settled, self._pause = None, False, _FIRST
         note(f"Changed over to release {name}")
 
     def _refuse(self, name: str, why: str) -> None:
         if self.refused != (name, why):
             note(f"Not changed over to {name}: {why}")
-        self.refused = (name, why)
+        self._pause = min(2 * self._pause, _LONGEST) if self.refused is not None and self.refused[0] == name else _FIRST
+        self.refused, self._again = (name, why), time.monotonic() + self._pause
 
     def _step(self) -> None:
         self.look()

@@ -18,6 +18,8 @@ from penchant.core.sealed import sealed, unsealed
 from penchant.users.decay import Decayed
 
 RECENT = 500  # events kept whole
+#: What holds until it is taken back: as many of these are kept beyond the newest events, so that nothing hidden comes back with time.
+OPINIONS = frozenset({"like", "dislike", "hide", "undo"})
 REMEMBERED = 2_000  # events known again by their ids
 _MAGIC = b"PCU3"
 _SIZES = 16  # bytes of four sizes
@@ -48,7 +50,7 @@ class UserState:
     """A user between requests.
 
     Attributes:
-        recent: The newest R events in the order they arrived, oldest first.
+        recent: Newest opinions of before the newest events, then these, in the order they arrived, oldest first.
         known: 64-bit marks of the ids of the newest events, more than there are in ``recent``.
         total: Events ever counted.
         interests: Forgetting counters by label, such as ``"category:Tea"``.
@@ -70,7 +72,7 @@ class UserState:
             return self
         return replace(
             self,
-            recent=(*self.recent, *(did for _, did, _ in new))[-RECENT:],
+            recent=_kept((*self.recent, *(did for _, did, _ in new))),
             known=(*self.known, *(mark_of(event_id) for event_id, _, _ in new))[-REMEMBERED:],
             total=self.total + len(new),
             interests=self.interests.add((label, did.time) for _, did, labels in new for label in labels),
@@ -120,6 +122,11 @@ class UserState:
             total=told["total"],
             interests=Decayed.from_bytes(content[head + numbers : head + numbers + interests]),
         )
+
+
+def _kept(done: tuple[Did, ...]) -> tuple[Did, ...]:
+    """The newest events, and before them the newest opinions among the older ones."""
+    return (*[did for did in done[:-RECENT] if did.action in OPINIONS][-RECENT:], *done[-RECENT:])
 
 
 def mark_of(event_id: str) -> int:

@@ -48,11 +48,13 @@ class Foreseen:
         chances: float64[G], how probable each category is to come next, together 1; the mean over thoughts.
         thoughts: M texts; none where it did not think.
         agreement: Share of the thoughts after which the most frequent choice was made; 1 without thoughts.
+        led: Of each thought, the place of the category that is the most probable one after it.
     """
 
     chances: np.ndarray
     thoughts: tuple[str, ...]
     agreement: float
+    led: tuple[int, ...] = ()
 
 
 class Thinker:
@@ -121,8 +123,9 @@ class Thinker:
         thoughts = self.think(situations, seed)
         found = []
         for texts, chances in zip(thoughts, self.weigh(situations, thoughts), strict=True):
-            chosen = np.bincount(chances.argmax(axis=1))
-            found.append(Foreseen(chances.mean(axis=0), texts, float(chosen.max() / len(chances))))
+            led = chances.argmax(axis=1)
+            agreement = float(np.bincount(led).max() / len(led))
+            found.append(Foreseen(chances.mean(axis=0), texts, agreement, tuple(led.tolist()) if texts else ()))
         return found
 
     def lesson(self, situation: Situation, thought: str, label: int) -> tuple[Example, Example]:
@@ -213,5 +216,6 @@ def _weighed(label: Label | PenchantError) -> np.ndarray:
     if isinstance(label, PenchantError):
         raise label
     if label.chances is None:
-        raise InputError("a choice without likelihoods", "thoughts are weighed by them", "ask a model that tells likelihoods")
+        remedy = "ask a model in this process, or a server that tells how probable each of the categories is"
+        raise InputError("a choice without likelihoods", "thoughts are weighed by them", remedy)
     return label.chances

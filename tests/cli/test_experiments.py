@@ -99,5 +99,10 @@ def test_a_price_is_told(release: Path, tmp_path: Path) -> None:
     with_live = said("price", "--release", str(release), "-w", "together=2", "--state", str(tmp_path), "--users", "5")
     assert "100% of the places stay as they are" in with_live, "nobody did anything yet, so nothing goes together"
     assert "weights of ['together']" in refused(InputError, "price", "--release", str(release), "-w", "together=2")
+    rules = tmp_path / "rules.yaml"
+    rules.write_text("rules:\n  - rule: exclude\n    where: {categories: [Space, Kitchen, Garden, Harbour]}\n")
+    with_rules = said("price", "--release", str(release), "--rules", str(rules), "--users", "30", "-k", "5")
+    assert " -0." in with_rules.split("recall@5")[1], "where all is left out, all is lost"
+    assert "0% of the places stay" in with_rules
     assert "no change" in refused(InputError, "price", "--release", str(release))
     assert "GENERATOR=FACTOR" in refused(InputError, "price", "--release", str(release), "-w", "ease")

@@ -19,6 +19,7 @@ from penchant.serve.backends import opened
 from penchant.serve.choices import Choices
 from penchant.serve.events import LiveEvent
 from penchant.serve.portraits.words import Proposal
+from penchant.users.intents import Intent, Intents, Source
 from tests.serve.conftest import make_release
 
 run = CliRunner().invoke
@@ -42,6 +43,22 @@ def test_a_portrait_is_shown(tmp_path: Path) -> None:
     assert portrait["long"][0]["path"][-1] in shown.output
     with pytest.raises(UnknownIdError):
         run(app, ["portraits", "show", "nobody", "--release", str(folder)], catch_exceptions=False)
+
+
+def test_intents_are_shown_with_what_they_stand_on(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    with quiet():
+        folder = make_release(tmp_path / "release")
+    release = load_release(folder)
+    item = int(release.histories.row(release.users.code("u1") - 1)[0])
+    intent = Intent(1, ("Garden", "Ferns"), 1.8, (Source(2, ("Space",), 1.0, item),))
+    monkeypatch.setattr(Intents, "of", lambda self, history: [intent])
+    args = ["portraits", "show", "u1", "--release", str(folder)]
+    told = json.loads(run(app, [*args, "--json"], catch_exceptions=False).output)
+    source = {"path": ["Space"], "share": 1.0, "item_id": release.space.catalog.items.ids[item - 1]}
+    assert told["intents"] == [{"path": ["Garden", "Ferns"], "strength": 1.8, "because": [source]}]
+    shown = run(app, args, catch_exceptions=False, env={"COLUMNS": "200"}).output
+    assert "Garden / Ferns" in shown
+    assert f"Space: {release.space.catalog.titles()[item - 1]}" in " ".join(shown.split())
 
 
 def test_portraits_of_all_users_are_built_once(tmp_path: Path) -> None:

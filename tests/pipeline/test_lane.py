@@ -13,6 +13,7 @@ import pytest
 from penchant.contracts import TopK
 from penchant.core.errors import InputError, TrainingError
 from penchant.data.histories import Histories
+from penchant.pipeline import calls as calls_module
 from penchant.pipeline.breaker import Breaker
 from penchant.pipeline.calls import BUSY, FAILED, LATE, AtOnce, OneByOne
 from penchant.pipeline.lane import Generator, Lane
@@ -86,6 +87,18 @@ def test_each_answer_has_its_own_time() -> None:
     told = calls.call(["slow", "quick"], Histories.of([[5]]), 1, NOTHING).milliseconds
     assert told["slow"] >= 250
     assert told["quick"] < told["slow"]
+    calls.close()
+
+
+def test_who_hangs_is_left_behind_though_there_is_no_deadline(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(calls_module, "HANG", 0.2)
+    hung, calls = Echo(), AtOnce({"hung": Echo(), "quick": Echo()})
+    calls.lanes["hung"].generator = hung
+    hung.go.clear()
+    told = calls.call(["hung", "quick"], Histories.of([[5]]), 1, NOTHING)
+    assert list(told.lists) == ["quick"]
+    assert told.missing == {"hung": LATE}
+    hung.go.set()
     calls.close()
 
 

@@ -36,6 +36,7 @@ from penchant.serve.sqlite_store import SqliteStateStore
 from penchant.train.loop import Trainer
 from penchant.train.settings import TrainSettings
 from penchant.users.categories import CategoryTree
+from penchant.users.intents import Intents
 from penchant.users.portrait import Portraits
 from tests.servers import served
 
@@ -104,7 +105,8 @@ def make_release(folder: Path) -> Path:
     settings = ReleaseSettings(dataset="tiny", candidates=10)
     ranker = LightRanker(settings.generators, np.zeros(len(settings.generators) + 3))  # leaves every list as merged
     portraits = Portraits.fit(dataset.histories, CategoryTree.of(dataset.catalog))
-    parts = {"encoder": encoder, "report": report, "ranker": ranker, "portraits": portraits}
+    intents = Intents.fit(dataset.histories, portraits.tree)
+    parts = {"encoder": encoder, "report": report, "ranker": ranker, "portraits": portraits, "intents": intents}
     write_release(folder, settings, dataset=dataset, space=space, models=models, **parts)
     return folder
 

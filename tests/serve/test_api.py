@@ -73,6 +73,45 @@ def test_the_same_list_as_the_library_gives(client: TestClient, tiny_release: Re
             assert [item["reason"]["text"] for item in answer["items"]] == [one.reason.text for one in mine.suggestions]
 
 
+def test_reasons_tell_what_is_shared_and_counted(client: TestClient, tiny_release: Release) -> None:
+    catalog = tiny_release.space.catalog
+    genres = dict(zip(catalog.items.ids, catalog.readable_categories().to_list(), strict=True))
+    kinds = set()
+    for user in range(1, 11):
+        did = [one["item_id"] for one in client.get(f"/v1/users/u{user}").json()["history"]]
+        for item in recommend(client, user_id=f"u{user}", k=20)["items"]:
+            why = item["reason"]
+            kinds.add(why["kind"])
+            assert bool(why["because"]) == (why["kind"] == "event")
+            for (name,) in why["shared"]:
+                assert f"{'both' if len(why['because']) == 1 else 'all'} " in why["text"]
+                assert name in why["text"]
+                assert all(name in genres[one["item_id"]] for one in (item, *why["because"]))
+            if why["interest"] is None:
+                assert why["kind"] != "interest"
+                continue
+            (name,) = why["interest"]["path"]
+            within = [one for one in did if name in genres[one]]
+            assert (why["interest"]["events"], why["interest"]["of"]) == (len(within), len(did))
+            assert [one["item_id"] for one in why["interest"]["evidence"]] == list(dict.fromkeys(within))[:3]
+            assert name in genres[item["item_id"]]
+            assert why["text"] == f"Fits your interest in {name}: {len(within)} of your {len(did)} events are in {name}"
+    assert {"event", "interest"} <= kinds
+    nobody = recommend(client)["items"][0]["reason"]
+    assert nobody == {"text": "Popular with everybody", "because": [], "kind": "popular", "shared": [], "interest": None}
+
+
+def test_no_reason_names_what_less_is_wanted_of(client: TestClient) -> None:
+    def named(**steer: Any) -> set[str]:
+        found = [one["reason"] for user in range(1, 11) for one in recommend(client, user_id=f"u{user}", k=20, **steer)["items"]]
+        return {path[-1] for why in found for path in (*why["shared"], *([] if why["interest"] is None else [why["interest"]["path"]]))}
+
+    assert {"Space", "Kitchen"} <= named()
+    less = {"tastes": [{"categories": ["Space"], "strength": -0.1}]}
+    assert "Space" not in named(steer=less)
+    assert "Kitchen" in named(steer=less)
+
+
 def test_nobody_and_strangers_get_what_is_popular(client: TestClient, tiny_release: Release) -> None:
     popular = ids(recommend(client))
     assert len(popular) == 20

@@ -420,7 +420,11 @@ def test_titles_are_text_whatever_they_hold(open_page: Open) -> None:
         for item in body["items"]:
             item["title"] = HOSTILE
             item["categories"] = [HOSTILE]
-            item["reason"] = {"text": f"Because you watched {HOSTILE}", "because": [{"item_id": item["item_id"], "title": HOSTILE}]}
+            cause = {"item_id": item["item_id"], "title": HOSTILE}
+            item["reason"] = {"text": f"Because you watched {HOSTILE} (both {HOSTILE})", "because": [cause], "shared": [[HOSTILE]]}
+            if item["rank"] == 2:
+                interest = {"path": ["All", HOSTILE], "events": 3, "of": 4, "evidence": [cause]}
+                item["reason"] = {"text": f"Fits your interest in {HOSTILE}", "because": [], "shared": [], "interest": interest}
             item["matched"] = ["words"]
         route.fulfill(response=answer, json=body)
 
@@ -431,6 +435,9 @@ def test_titles_are_text_whatever_they_hold(open_page: Open) -> None:
     shown_ids(page)
     assert title_of(cards(page).first) == HOSTILE
     expect(cards(page).first.locator(".reason a")).to_have_text(HOSTILE)
+    expect(cards(page).first.locator(".reason")).to_have_attribute("title", HOSTILE)
+    expect(cards(page).nth(1).locator(".reason")).to_have_text(f"Fits your interest in {HOSTILE} · {HOSTILE}")
+    expect(cards(page).nth(1).locator(".reason")).to_have_attribute("title", f"All › {HOSTILE}")
     page.get_by_role("combobox", name="Search the catalogue").fill("a")
     expect(page.get_by_role("option").first).to_contain_text(HOSTILE)
     assert page.evaluate("window.harmed") is None

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterator
+from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -16,6 +18,7 @@ from playwright.sync_api import Page, Route, expect  # noqa: E402
 from penchant.pipeline.release import Release  # noqa: E402
 from penchant.serve.app import create_app  # noqa: E402
 from penchant.serve.backends import opened  # noqa: E402
+from tests.serve.portraits.test_intents import planted  # noqa: E402
 from tests.serve.test_console import (  # noqa: E402, F401
     AUDIT,
     BROKEN,
@@ -107,6 +110,29 @@ def test_a_click_changes_the_portrait_moments_later(open_page: Open, home: str) 
     expect(page.locator(".portrait-words")).to_contain_text("4 events")
     expect(page.get_by_role("region", name="What changed")).to_contain_text("Kitchen came in")
     expect(page.get_by_role("region", name="Lately").locator("details[open]")).to_have_count(1)
+
+
+def test_what_may_be_wanted_elsewhere_unfolds_to_why(
+    open_page: Open,  # noqa: F811
+    tiny_release: Release,
+    tmp_path: Path,
+    shoot: Shoot,  # noqa: F811
+) -> None:
+    with opened(tmp_path) as (log, store):
+        app = create_app(replace(tiny_release, intents=planted(tiny_release)), log=log, store=store)
+        with served(app) as url:
+            home, page = url.rstrip("/") + "/", open_page()
+            does(page, home, "stargazer", "i1")
+            page.goto(home + "#/portrait/stargazer")
+            elsewhere = page.get_by_role("region", name="May want elsewhere")
+            elsewhere.locator("summary").first.focus()
+            page.keyboard.press("Enter")
+            expect(elsewhere).to_contain_text("Garden")
+            expect(elsewhere).to_contain_text("3.0\u00d7")
+            expect(elsewhere.locator(".because")).to_contain_text("Space")
+            expect(elsewhere.locator(".because a")).to_have_attribute("href", re.compile("i1$"))
+            assert page.evaluate(AUDIT, {"phone": False}) == []
+            shoot(page, "20-portrait-intents")
 
 
 def test_the_portrait_of_whoever_one_is(open_page: Open, home: str) -> None:  # noqa: F811

@@ -2,20 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
+from typing import cast
 
 import polars as pl
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from penchant.core.errors import InputError
+from penchant.core.errors import InputError, StorageError
 from penchant.serve import logged
 from penchant.serve.choices import Choices
-from penchant.serve.events import EventLog, LiveEvent
+from penchant.serve.events import EventLog, LiveEvent, Positions
 from penchant.serve.kafka_log import KafkaEventLog
-from penchant.serve.logged import read_log, standing_events, window, without_forgotten
+from penchant.serve.logged import PLACE, read_log, standing_events, window, without_forgotten
 from penchant.serve.sqlite_log import SqliteEventLog
 from penchant.serve.sqlite_store import SqliteStateStore
 from penchant.serve.state import Past, standing
@@ -48,11 +49,12 @@ def test_every_event_before_the_place_is_read_once(log: EventLog, monkeypatch: p
     log.append([event(3, user="u3")])  # a file drops the double, a broker keeps it
     until = log.end()
     log.append([event(11)])
-    found = read_log(log, until)
+    found, reached = read_log(log, until)
+    assert reached == dict(until)
     assert sorted(found["item_id"].to_list()) == [f"i{number}" for number in range(10)]
     of_one = found.filter(pl.col("user_id") == "u1")["item_id"].to_list()
     assert of_one == ["i1", "i5", "i9"], "events of a user come in their order"
-    assert len(read_log(log, {})) == 0
+    assert len(read_log(log, {})[0]) == 0
 
 
 def table(rows: list[tuple[str, str, str]]) -> pl.DataFrame:
@@ -114,9 +116,51 @@ def test_a_window_without_events_says_where_they_are() -> None:
 def test_what_lies_before_an_erasure_is_left_out(tmp_path: Path) -> None:
     store = SqliteStateStore(tmp_path / "state.sqlite")
     choices = Choices(store, clock=lambda: 1_000.5)
-    events = pl.DataFrame({"user_id": ["ann", "ben", "ann", "ann", "ben"], "timestamp": [10, 20, 999, 1_000, None]})
+    times = {"user_id": ["ann", "ben", "ann", "ann", "ben"], "timestamp": [10, 20, 999, 1_000, None]}
+    events = pl.DataFrame(times).with_columns(pl.lit(None, kind).alias(name) for name, kind in PLACE.items())
     assert without_forgotten(events, choices).equals(events)
     choices.personalise("ben", False)
     choices.forget("ann", {})
-    assert without_forgotten(events, choices).rows() == [("ben", 20), ("ann", 1_000), ("ben", None)]
+    assert without_forgotten(events, choices)["user_id", "timestamp"].rows() == [("ben", 20), ("ann", 1_000), ("ben", None)]
     store.close()
+
+
+def test_what_stands_before_an_erasure_in_the_log_is_left_out_whatever_time_it_tells(tmp_path: Path) -> None:
+    store = SqliteStateStore(tmp_path / "state.sqlite")
+    choices = Choices(store, clock=lambda: 1_000.0)
+    ahead = LiveEvent("e1", "ann", "i1", "view", 1_000 + DAY, None, 4, 0)  # a client's clock was ahead
+    later = LiveEvent("e2", "ann", "i2", "view", 1_001, None, 6, 0)
+    elsewhere = LiveEvent("e3", "ann", "i3", "view", 1_002, None, 2, 1)
+    choices.forget("ann", {0: 5})
+    events = logged._frame([ahead, later, elsewhere])
+    assert without_forgotten(events, choices)["item_id"].to_list() == ["i2", "i3"]
+    store.close()
+
+
+class Silent:
+    """A log that answers, but gives nothing from a place on; or one that does not answer."""
+
+    def __init__(self, events: Sequence[LiveEvent], *, down: bool = False) -> None:
+        self.events, self.down, self.asked = list(events), down, 0
+
+    def begin(self) -> dict[int, int]:
+        return {0: 0}
+
+    def end(self) -> dict[int, int]:
+        if self.down:
+            raise StorageError("a broker", "it does not answer", "start it")
+        return {0: 10}
+
+    def read(self, positions: Positions, limit: int, *, wait_seconds: float = 0.0) -> list[LiveEvent]:
+        self.asked += 1
+        return [one for one in self.events if one.offset >= positions[0]][:limit]
+
+
+def test_a_log_that_gives_less_than_it_has_says_how_far_it_was_read_and_one_that_is_down_says_so() -> None:
+    held = [LiveEvent(f"e{place}", "ann", "i1", "view", UNTIL, None, place, 0) for place in range(4)]
+    silent = Silent(held)
+    found, reached = read_log(cast(EventLog, silent), {0: 10})
+    assert (len(found), reached) == (4, {0: 4})
+    assert silent.asked > 5, "one empty page is no end"
+    with pytest.raises(StorageError, match="does not answer"):
+        read_log(cast(EventLog, Silent(held, down=True)), {0: 10})

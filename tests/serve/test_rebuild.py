@@ -154,6 +154,13 @@ def test_a_killed_run_goes_on_with_what_it_had_settled(
     assert built(base, visited, tmp_path / "killed").name == made[0].name, "what came meanwhile is for the next run"
 
 
+def test_an_event_of_a_far_future_is_no_end_of_the_window(base: Loaded, visited: SqliteEventLog, tmp_path: Path) -> None:
+    visited.append([LiveEvent("year 3000", "u1", "i1", "play", 32_503_680_000)])
+    found = built(base, visited, tmp_path, clock=lambda: NEWEST + DAY)
+    assert found.window.until == NEWEST + 205
+    assert found.window.positions == visited.end(), "it was read, and does not count"
+
+
 def test_a_window_without_events_is_refused(base: Loaded, tmp_path: Path) -> None:
     with pytest.raises(InputError, match="no event lies in the window"):
         built(base, None, tmp_path / "other", until=1_000)

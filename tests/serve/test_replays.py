@@ -125,6 +125,9 @@ def test_an_answer_is_made_again_bit_for_bit_whatever_happened_since(client: Tes
     with ThreadPoolExecutor(6) as pool:  # together, so that rows share batches
         answered = list(pool.map(lambda asked: ask(client, **asked), ASKED * 3))
     assert any(one["propensity"] < 1 for answer in answered for one in answer["items"]), "chance took part"
+    kinds = {one["reason"]["kind"] for answer in answered for one in answer["items"]}
+    assert {"event", "chance", "popular"} <= kinds
+    assert any(one["reason"]["shared"] for answer in answered for one in answer["items"])
     assert any(answer["experiments"] == {"draft": "interleaved"} for answer in answered)
     for place in range(8):
         send(client, f"u{place + 1}", f"i{place + 10}")
@@ -136,6 +139,8 @@ def test_an_answer_is_made_again_bit_for_bit_whatever_happened_since(client: Tes
         assert [(one["score"], one["propensity"], one["sources"]) for one in told["items"]] == [
             (one["score"], one["propensity"], one["sources"]) for one in answer["items"]
         ]
+        if "reasons" not in answer["parts"]["missing"]:
+            assert [one["reason"] for one in told["items"]] == [one["reason"]["text"] for one in answer["items"]]
         assert (told["same"], told["shifts"], told["rung"]) == (True, [], answer["rung"])
         assert set(told["generators"].values()) <= {"the same", "the same but for rounding", "as recorded"}
         kept = client.get(f"/v1/answers/{answer['request_id']}").json()

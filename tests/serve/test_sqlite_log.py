@@ -56,11 +56,12 @@ def test_an_id_counts_once_within_a_batch_and_later(log: SqliteEventLog) -> None
 def test_users_are_told_apart(log: SqliteEventLog) -> None:
     log.append([event(1, "ann"), event(2, "bob"), event(3, "ann"), event(4, "cem"), event(4, "ann")])
     assert [logged.event_id for logged in log.of_user("ann")] == ["e1", "e3"]
-    assert [logged.event_id for logged in log.of_user("ann", newest=1)] == ["e3"]
+    log.append([LiveEvent(f"v{number}", "dan", "tea", "hide" if number == 1 else "view", number) for number in range(5)])
+    assert [logged.event_id for logged in log.of_user("dan", newest=2)] == ["v1", "v3", "v4"], "what was hidden is told whenever it was"
     assert log.of_user("nobody") == []
     assert (log.last_of_user("ann"), log.last_of_user("cem"), log.last_of_user("nobody")) == (3, 4, 0)
-    assert log.users() == ["cem", "ann", "bob"]
-    assert log.users(limit=1) == ["cem"]
+    assert log.users() == ["dan", "cem", "ann", "bob"]
+    assert log.users(limit=1) == ["dan"]
 
 
 def test_the_log_goes_on_where_it_ended(path: Path) -> None:

@@ -131,6 +131,28 @@ def test_while_the_disk_refuses_nobody_waits_and_what_fits_is_written_later(tmp_
     log.close()
 
 
+def test_a_flush_waits_for_what_was_there_and_not_for_what_comes_meanwhile(log: SqliteServedLog) -> None:
+    ends = threading.Event()
+
+    def others() -> None:
+        for number in range(1_000_000):
+            if ends.is_set():
+                return
+            log.append(answer(1_000 + number))
+            time.sleep(0.0005)
+
+    busy = threading.Thread(target=others)
+    busy.start()
+    try:
+        time.sleep(0.1)
+        log.append(answer(1))
+        log.flush()
+        assert log.get("r0001") is not None
+    finally:
+        ends.set()
+        busy.join()
+
+
 def test_threads_that_append_at_once_lose_nothing(log: SqliteServedLog) -> None:
     def some(start: int) -> None:
         for number in range(start, start + 50):

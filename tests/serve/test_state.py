@@ -92,6 +92,20 @@ def test_hidden_items_leave_and_come_back(state: LiveState, do: Do) -> None:
     assert ann.history.items.tolist() == [TEA, MILK]
 
 
+def test_what_was_hidden_stays_so_whatever_happens_since(log: SqliteEventLog, do: Do) -> None:
+    state = of(dataset(), log, most_events=3)
+    do("ann", "hide", "tea")
+    do("ann", "like", "salt")
+    for _ in range(8):
+        do("ann", "view", "rice")
+    ann = state.person("ann")
+    assert (ann.hidden, ann.liked) == ((TEA,), (SALT, MILK))
+    do("ann", "undo", "tea")
+    for _ in range(8):
+        do("ann", "view", "rice")
+    assert state.person("ann").hidden == ()
+
+
 def test_undo_takes_back_the_newest_opinion_only(state: LiveState, do: Do) -> None:
     for event in ("like", "view", "dislike"):
         do("ann", event, "rice")

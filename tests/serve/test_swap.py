@@ -15,8 +15,10 @@ from fastapi import FastAPI
 from starlette.testclient import TestClient
 
 from penchant.core.artifacts import read_artifact, write_artifact
-from penchant.pipeline.release import KIND, load_release
+from penchant.core.errors import StorageError
+from penchant.pipeline.release import KIND, Release, load_release
 from penchant.pipeline.shelf import POINTER, Shelf
+from penchant.serve import swap
 from penchant.serve.app import create_app
 from penchant.serve.service import Service
 from penchant.serve.sqlite_log import SqliteEventLog
@@ -123,6 +125,27 @@ def test_a_release_that_cannot_be_loaded_changes_nothing(app: FastAPI, client: T
     shelf.rollback()
     assert eventually(lambda: app.state.following.refused is None)
     assert client.post("/v1/recommend", json={"user_id": "u1", "k": 5}).status_code == 200
+
+
+def test_a_release_that_could_not_be_loaded_is_tried_again(
+    app: FastAPI, client: TestClient, shelf: Shelf, names: dict[str, str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(swap, "_FIRST", 0.2)
+    following = app.state.following
+    following._pause = 0.2
+    make, tries = following.make, []
+
+    def busy(release: Release) -> Service:
+        tries.append(release)
+        if len(tries) < 3:
+            raise StorageError("the disk", "it is busy", "try again")
+        return make(release)
+
+    monkeypatch.setattr(following, "make", busy)
+    shelf.promote(names[SECOND])
+    assert eventually(lambda: served(client) == SECOND)
+    assert len(tries) == 3
+    assert following.refused is None
 
 
 def test_a_damaged_shelf_changes_nothing(app: FastAPI, client: TestClient, shelf: Shelf, names: dict[str, str]) -> None:

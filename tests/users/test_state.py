@@ -5,6 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from penchant.core.errors import ArtifactError
+from penchant.users import state as state_module
 from penchant.users.decay import Decayed
 from penchant.users.state import RECENT, REMEMBERED, Did, UserState
 
@@ -66,3 +67,17 @@ def test_damage_is_said_so(spoil) -> None:
     stored = UserState().with_events([did(1)]).to_bytes()
     with pytest.raises(ArtifactError, match="made anew from the event log"):
         UserState.from_bytes(spoil(stored))
+
+
+@given(st.lists(st.sampled_from(["view", "play", "hide", "like", "undo"]), max_size=40), st.integers(1, 7))
+def test_opinions_outlast_the_events_around_them_however_they_came(actions: list[str], batch: int) -> None:
+    events = [(f"e{number}", Did(f"i{number}", action, number), []) for number, action in enumerate(actions)]
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(state_module, "RECENT", 5)
+        at_once, in_batches = UserState().with_events(events), UserState()
+        for start in range(0, len(events), batch):
+            in_batches = in_batches.with_events(events[start : start + batch])
+    assert at_once == in_batches
+    kept = [one.time for one in at_once.recent]
+    opinions = [number for number, action in enumerate(actions[:-5]) if action in ("hide", "like", "undo")]
+    assert kept == [*opinions[-5:], *range(max(0, len(actions) - 5), len(actions))]

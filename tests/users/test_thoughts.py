@@ -92,6 +92,7 @@ def test_what_comes_next_is_the_mean_over_thoughts_and_agreement_is_told() -> No
     (found,) = Thinker(model, dict.fromkeys(told.labels, 1.0), samples=3).foresee([told.of(np.array([1]))], seed=5)
     assert found.thoughts == ("War it is.", "Who knows.", "War it is.")
     assert found.agreement == pytest.approx(2 / 3)
+    assert [told.labels[place] for place in found.led] == ["War", "Comedy", "War"]
     assert found.chances.sum() == pytest.approx(1)
     assert found.chances.argmax() == told.labels.index("War")
     seeds = {one.seed for one in model.asked if isinstance(one, Ask)}
@@ -101,7 +102,7 @@ def test_what_comes_next_is_the_mean_over_thoughts_and_agreement_is_told() -> No
 def test_without_thoughts_the_model_chooses_at_once() -> None:
     told, model = Situations(CATALOG), Scripted(says)
     found = Thinker(model, dict.fromkeys(told.labels, 1.0), samples=0).foresee([told.of(np.array([1])), told.of(np.array([3]))], 0)
-    assert [one.thoughts for one in found] == [(), ()]
+    assert [one.thoughts for one in found] == [one.led for one in found] == [(), ()]
     assert [one.agreement for one in found] == [1, 1]
     assert not any(isinstance(one, Ask) for one in model.asked)
     assert list(Mode) == ["plain", "unsupervised", "optimal", "sub-optimal"]

@@ -20,14 +20,14 @@ from penchant.claims.lab import Lab
 from penchant.claims.world import World
 from penchant.core.errors import InputError
 from penchant.core.progress import note
-from penchant.core.seeds import generator
 from penchant.data.histories import Histories
 from penchant.data.splits import Targets
 from penchant.llm.lora import LoraSettings
 from penchant.recipes.language.shared import language_model
 from penchant.recipes.language.teaching import taught
-from penchant.users.situations import Situations, held_out
-from penchant.users.thoughts import Foreseen, Lessons, Mode, Thinker, lessons
+from penchant.users.lessons import SUPERVISED, lessons_of
+from penchant.users.situations import Situations
+from penchant.users.thoughts import Foreseen, Mode, Thinker
 
 PAPER = Paper(
     "Chain-of-thought portraits",
@@ -37,7 +37,6 @@ PAPER = Paper(
 )
 KS = (1, 5)
 MEASURED = 60  # users of the test part, drawn once
-_LEARNERS = 7  # a purpose of the seed
 
 
 class By(StrEnum):
@@ -140,32 +139,12 @@ def build(
     model = language_model(language)
     count = 0 if mode is Mode.PLAIN else samples
     thinker = Thinker(model, shares, samples=count, tokens=tokens)
-    if mode in (Mode.OPTIMAL, Mode.SUB_OPTIMAL):
-        found = taught_by(lab, told, thinker, mode, learners)
+    if mode in SUPERVISED:
+        found = lessons_of(lab.train, told, thinker, mode, learners, 0)
         note(f"{mode}: {found.own} thoughts of the model, {found.guided} of the template")
         model = taught(lab, model, found.examples, LoraSettings(learning_rate=learning_rate))
         thinker = Thinker(model, shares, samples=count, tokens=tokens)
     return Thought(told, thinker, shuffled, lab.seed)
-
-
-def taught_by(lab: Lab, told: Situations, thinker: Thinker, mode: Mode, learners: int) -> Lessons:
-    """Thoughts about training users, whose newest training event is held out.
-
-    Args:
-        lab: Has the training events.
-        told: Tells histories.
-        thinker: Thinks about them.
-        mode: ``OPTIMAL`` goes by what was held out, any other by what the user chooses most, which knows nothing of that.
-        learners: Users, drawn among those with at least two events.
-    """
-    rows = np.flatnonzero(lab.train.lengths > 1)
-    drawn = np.sort(generator(0, _LEARNERS).choice(rows, min(learners, len(rows)), replace=False))
-    known, after = held_out(lab.train.take(drawn))
-    if mode is Mode.OPTIMAL:
-        wanted = [told.wanted(int(item)) for item in after]
-    else:
-        wanted = [frozenset({int(told.weights(known.row(row)).argmax())}) for row in range(len(known))]
-    return lessons(thinker, [told.of(known.row(row)) for row in range(len(known))], wanted, 0)
 
 
 def asked(world: World) -> Targets:

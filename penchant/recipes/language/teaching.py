@@ -8,32 +8,14 @@ from pathlib import Path
 
 from penchant.claims.lab import Lab
 from penchant.core.assets import cache_folder
-from penchant.core.errors import InputError, require
+from penchant.core.errors import require
 from penchant.core.machine import peak_memory_mb
 from penchant.llm.cache import Cached
-from penchant.llm.local import LocalModel
 from penchant.llm.lora import Example, LoraSettings, tune
 from penchant.llm.model import LanguageModel
-from penchant.llm.whole import Whole
+from penchant.llm.teachable import teachable
 from penchant.train.loop import TrainingRun
 from penchant.train.settings import TrainSettings
-
-
-def local(model: LanguageModel) -> LocalModel:
-    """The model whose answers are kept, where it is in this process.
-
-    Args:
-        model: As ``language_model`` opened it.
-
-    Raises:
-        InputError: It is somewhere else, and cannot be taught from here.
-    """
-    inner = model
-    while isinstance(inner, Whole | Cached):
-        inner = inner.model
-    if not isinstance(inner, LocalModel):
-        raise InputError(f"model={model.name}", "only a model in this process can be taught", "pass the folder of one")
-    return inner
 
 
 def taught(lab: Lab, model: LanguageModel, examples: Sequence[Example], settings: LoraSettings, name: str = "lora") -> LanguageModel:
@@ -52,7 +34,7 @@ def taught(lab: Lab, model: LanguageModel, examples: Sequence[Example], settings
     within = lab.within(TrainSettings())
     require(within.seconds is None, f"budget={lab.budget}", "language models are taught by steps", "pass Budget(steps=...)")
     settings = settings.but(seed=lab.seed, steps=within.steps or settings.steps)
-    base = local(model)
+    base = teachable(model)
     with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as folder:
         found = tune(base, examples, Path(folder) / "taught", settings)
         found.model.fingerprint()  # of files that are gone afterwards

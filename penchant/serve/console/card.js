@@ -9,8 +9,11 @@ import { matched } from "./searchbox.js";
 /** Title that opens the item's panel. */
 export const itemLink = (item) => h("a", { href: itemHash(item.item_id) }, item.title || item.item_id);
 
-/** "Because you watched X" with every X named in `because` as a link; the words are the server's. */
-export function reasonNodes({ text, because = [] }) {
+/**
+ * "Because you watched X" with every X named in `because` as a link, and after an interest the items it stands on; the words are the
+ * server's.
+ */
+export function reasonNodes({ text, because = [], interest = null }) {
   const out = [];
   let rest = text;
   const missing = [];
@@ -23,9 +26,14 @@ export function reasonNodes({ text, because = [] }) {
     }
   }
   out.push(rest);
+  missing.push(...(interest?.evidence ?? []));
   missing.forEach((cause, index) => out.push(index ? ", " : " · ", itemLink(cause)));
   return out;
 }
+
+/** The categories that a reason names, from broad to narrow; empty where it names none. */
+export const paths = ({ shared = [], interest = null }) =>
+  [...shared, ...(interest ? [interest.path] : [])].map((path) => path.join(" › ")).join(" · ");
 
 /**
  * A card for a list.
@@ -52,6 +60,7 @@ export function card(item) {
     element.dataset.change = moved?.kind ?? "";
     fill(change, changeNodes(moved));
     reason.hidden = !now.reason?.text;
+    reason.title = now.reason?.text ? paths(now.reason) : "";
     if (now.reason?.text) fill(reason, reasonNodes(now.reason));
     const labels = (now.labels ?? []).map((label) => h("span.tag.tag-label", {}, label));
     if (now.sources) fill(tags, labels, hidden("From "), now.sources.map((name, index) => [index > 0 && hidden(", "), h("span.tag", {}, name)]));

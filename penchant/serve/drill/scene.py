@@ -136,7 +136,7 @@ class Scene:
         """
         _, seconds = self.caught_up()
         with self.data() as (log, store):
-            logged = read_log(log, log.end())
+            logged, _ = read_log(log, log.end())
             ids = set(logged["event_id"].to_list())
             acknowledged = [event_id for mine in seen.acknowledged.values() for event_id in mine]
             counts = dict(logged.group_by("user_id").len().iter_rows())

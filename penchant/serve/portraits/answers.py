@@ -68,6 +68,21 @@ class LayersOut(Answer):
     due: list[DueOut] = Field(description="What is due to be bought again, the most probable first.")
 
 
+class SourceOut(Cause):
+    """A category of another domain that an intent stands on, and the item of it that the user had most events of."""
+
+    path: list[str] = Field(description="Names from broad to narrow.")
+    share: float = Field(description="Of all that speaks for the intent, 0..1.")
+
+
+class IntentOut(Answer):
+    """What a user may want of a domain, a category at the top, that they have nothing or hardly anything of."""
+
+    path: list[str] = Field(description="Names from broad to narrow; the first is the domain.")
+    strength: float = Field(description="How many times as probable as among all who have as much of the domain; above 1.")
+    because: list[SourceOut] = Field(description="What says so, the most telling first; never empty.")
+
+
 class BranchOut(Answer):
     """Long-term interests as a tree: a weight is the children's and the rest."""
 
@@ -121,6 +136,9 @@ class PortraitOut(Answer):
     events: int = Field(description="Of the portrait; what was turned down does not count.")
     newest: int | None = Field(description="UTC seconds of the newest of them.")
     layers: LayersOut
+    intents: list[IntentOut] = Field(
+        description="What the user may want of domains they have nothing of, the strongest first, at most ten."
+    )
     tree: BranchOut
     prose: ProseOut = Field(description="The portrait in words, as it is served.")
     written: ProseOut | None = Field(description="What a language model wrote, where that is not served; null where none wrote.")

@@ -24,6 +24,7 @@ from penchant.serve.portraits.answers import (
     ProseOut,
     RecentItem,
 )
+from penchant.serve.portraits.intents import intents_out
 from penchant.serve.portraits.kept import Found
 from penchant.serve.service import Service
 from penchant.serve.state import Person
@@ -35,6 +36,7 @@ from penchant.users.portrait import Interest as Told
 from penchant.users.portrait import Portrait
 from penchant.users.portrait_changes import Change
 from penchant.users.stored_portrait import EVENTS, digest
+from penchant.users.told_intents import without
 
 _NAMED = 10  # interests told
 _SHOWN = 10  # recent items
@@ -74,6 +76,7 @@ def portrait(service: Service, user_id: str) -> PortraitOut:
         events=now.events,
         newest=now.newest,
         layers=layers_out(now, service.cards),
+        intents=intents_out(without(service.intents_by().of(person.history), left_out), service.cards),
         tree=_branch(tree_of(now.long), service.cards),
         prose=prose,
         written=_written(this, found) if prose.by != "model" else None,

@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 
 import numpy as np
 
 from penchant.data.catalog import Catalog
 from penchant.pipeline.given import Given
+from penchant.pipeline.reasons import Reason
 from penchant.pipeline.recommender import Recommendation, Suggestion
 from penchant.pipeline.steering import Steering
-from penchant.serve.answers import Candidate, Cause, Found, Parts, RecommendOut, SearchOut, Stage, Suggested, Trace, Why
+from penchant.serve.answers import Candidate, Cause, Found, Parts, RecommendOut, SearchOut, Stage, Suggested, Supported, Trace, Why
 from penchant.serve.cards import Cards
 from penchant.serve.experiments.assignment import NOTHING, Assigned
 from penchant.serve.experiments.lists import Listed, listed
@@ -240,10 +241,10 @@ def _past(events: Sequence[PastEvent | str], catalog: Catalog, now: int | None) 
 
 
 def _suggested(suggestions: Sequence[Suggestion], cards: Cards) -> list[Suggested]:
-    because = sorted({code for one in suggestions for code in one.reason.because})
+    why = [one.reason for one in suggestions]
+    named = sorted({code for one in why for code in (*one.because, *(() if one.interest is None else one.interest.evidence))})
     causes = {
-        code: Cause(item_id=item_id, title=title)
-        for code, item_id, title in zip(because, cards.ids(because), cards.titles(because), strict=True)
+        code: Cause(item_id=item_id, title=title) for code, item_id, title in zip(named, cards.ids(named), cards.titles(named), strict=True)
     }
     return [
         Suggested(
@@ -251,9 +252,23 @@ def _suggested(suggestions: Sequence[Suggestion], cards: Cards) -> list[Suggeste
             rank=rank,
             score=one.score,
             sources=list(one.sources),
-            reason=Why(text=one.reason.text, because=[causes[code] for code in one.reason.because]),
+            reason=_why(one.reason, causes),
             propensity=one.propensity,
             labels=list(one.labels),
         )
         for rank, (card, one) in enumerate(zip(cards.of([one.item for one in suggestions]), suggestions, strict=True), start=1)
     ]
+
+
+def _why(reason: Reason, causes: Mapping[int, Cause]) -> Why:
+    interest = None
+    if reason.interest is not None:
+        found = reason.interest
+        interest = Supported(path=list(found.path), events=found.events, of=found.of, evidence=[causes[code] for code in found.evidence])
+    return Why(
+        text=reason.text,
+        because=[causes[code] for code in reason.because],
+        kind=reason.kind,
+        shared=[list(path) for path in reason.shared],
+        interest=interest,
+    )

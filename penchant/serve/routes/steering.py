@@ -10,7 +10,7 @@ from fastapi import Path, Query
 from penchant.core.errors import InputError, StorageError, UnknownIdError, require
 from penchant.pipeline.steering import Ignored, Steering, Taste
 from penchant.serve.answers import DirectiveOut, SteeringOut
-from penchant.serve.directives import Directive, Directives, together
+from penchant.serve.directives import Directive, Directives
 from penchant.serve.refusals import refusals
 from penchant.serve.requests import Id, IgnoreDay, IgnoreOlder, KeepIn, SteerIn
 from penchant.serve.routes.base import router
@@ -74,14 +74,16 @@ def standing(user_id: str, service: Service, now: int) -> Steering:
     """
     if service.backend.directives is None:
         return Steering()
-    found = together(service.backend.directives.of(user_id, now))
+    found = service.backend.directives.standing(user_id, now)
     weights = {name: weight for name, weight in found.weights.items() if name in service.recommender.models}
-    return Steering(weights=weights, tastes=found.tastes, ignore=found.ignore if service.state.histories.timed else ())
+    ignore = found.ignore if service.state.histories.timed else ()
+    return Steering(weights=weights, tastes=found.tastes, ignore=ignore, untold=found.untold)
 
 
 def directives_out(found: tuple[Directive, ...]) -> list[DirectiveOut]:
     """As they are told, the oldest first."""
-    return [DirectiveOut(id=one.id, said=one.said, ends=one.ends, **one.steering.plain()) for one in found]
+    asked = ({name: value for name, value in one.steering.plain().items() if name != "untold"} for one in found)
+    return [DirectiveOut(id=one.id, said=one.said, ends=one.ends, **steering) for one, steering in zip(found, asked, strict=True)]
 
 
 def _told(user_id: str, found: tuple[Directive, ...]) -> SteeringOut:

@@ -19,6 +19,7 @@ from penchant.llm.local import LocalModel
 from penchant.llm.lora import LoraSettings
 from penchant.llm.model import Ask, Choice, Choose
 from penchant.llm.scripted import Scripted
+from penchant.llm.teachable import teachable
 from penchant.recipes.language import chain_of_thought, teaching
 from penchant.recipes.language.chain_of_thought import By, build, measure
 from penchant.users.thoughts import Mode
@@ -114,4 +115,4 @@ def test_a_local_model_is_taught_in_exactly_the_steps_of_the_budget(
     assert here.steps == 3
     assert [len(values) for values in found.values()] == [10, 10, 10]
     with pytest.raises(InputError, match="in this process"):
-        teaching.local(Scripted(follows))
+        teachable(Scripted(follows))

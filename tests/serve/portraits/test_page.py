@@ -65,6 +65,7 @@ def test_a_stranger_is_an_empty_page(client: TestClient, tiny_release: Release) 
         "events": 0,
         "newest": None,
         "layers": {"short": [], "long": [], "rare": [], "due": []},
+        "intents": [],
         "tree": {"path": [], "weight": 0.0, "rest": 0.0, "evidence": [], "children": []},
         "prose": {"text": "Nothing is known of this user.", "author": "events", "by": "events", "made": None, "current": True},
         "written": None,

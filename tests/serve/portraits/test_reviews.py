@@ -128,6 +128,13 @@ def test_what_was_rejected_is_not_served(client: TestClient) -> None:
     assert (found["prose"]["by"], found["written"]) == ("events", None)
 
 
+def named(client: TestClient, user: str) -> list[list[str]]:
+    """Paths of all categories that reasons name."""
+    found = client.post("/v1/recommend", json={"user_id": user, "k": 30}).json()["items"]
+    why = [one["reason"] for one in found]
+    return [path for one in why for path in [*one["shared"], *([one["interest"]["path"]] if one["interest"] else [])]]
+
+
 def test_interests_that_a_reviewer_takes_out_are_not_served(client: TestClient) -> None:
     does(client, "dee", "i1", "i5", "i2")
     kept(client, "dee", 3)
@@ -144,8 +151,10 @@ def test_interests_that_a_reviewer_takes_out_are_not_served(client: TestClient) 
     client.post("/v1/reviews", json={"user_id": "dee", "why": "again"})
     assert decide(client, "dee", "reject")["left_out"] == [["Space"]], "a rejection says nothing of them"
     assert portrait(client, "dee")["left_out"] == [["Space"]]
+    assert not any("Space" in path for path in named(client, "dee")), "reasons do not name what was taken out, either"
     client.post("/v1/reviews", json={"user_id": "dee", "why": "again"})
     assert decide(client, "dee", "reject", left_out=[])["left_out"] == []
+    assert any("Space" in path for path in named(client, "dee"))
 
 
 def test_nobody_decides_about_what_they_have_not_seen(client: TestClient) -> None:

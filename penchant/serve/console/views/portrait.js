@@ -10,7 +10,7 @@ import { announce } from "../live.js";
 import { go, portraitHash, reviewHash } from "../router.js";
 import { empty, failure, skeleton } from "../states.js";
 import { on, state } from "../store.js";
-import { changes, due, interests, source, tree, words } from "./portrait_parts.js";
+import { changes, due, intents, interests, source, tree, words } from "./portrait_parts.js";
 
 const PAUSE = 2_000; // milliseconds between two looks: what was just done shows moments later
 
@@ -89,6 +89,7 @@ export function mount(main, arg) {
         interests("long", "All along", plural(found.events, "event"), layers.long),
         interests("potential", "May come to like", "people alike have it", layers.potential)),
       h("div.pair", {}, due(layers.due), interests("rare", "Seldom, but again", "few events, in several months", layers.rare)),
+      found.intents.length > 0 && intents(found.intents),
       tree(found.tree),
       changes(found),
       source(found),

@@ -44,6 +44,18 @@ function interest(key, path, told, share, evidence) {
 const because = (evidence) => h("div.because", {}, h("p.facts", {}, "Because of"),
   h("ul.past", {}, evidence.map((item) => h("li.past-row", {}, itemLink(item)))));
 
+/** What somebody may want of departments they have nothing of, each with the categories that say so. */
+export function intents(found) {
+  const most = Math.max(...found.map((one) => one.strength), 2);
+  const rows = found.map((one) => h("li.interest", {}, h("details", { "data-key": `intent:${one.path.join("/")}` },
+    h("summary.interest-head", {}, h("span.interest-name", {}, named(one.path)), h("span.share-number", {}, `${one.strength.toFixed(1)}\u00d7`, hidden(" as probable as usual")), bar((one.strength - 1) / (most - 1))),
+    h("div.because", {}, h("p.facts", {}, "Because of"),
+      h("ul.past", {}, one.because.map((source) => h("li.past-row", {}, itemLink(source), h("span.facts", {}, named(source.path)))))))));
+  return h("section.layer", { "aria-labelledby": "layer-intents" },
+    h("h2", { id: "layer-intents" }, "May want elsewhere", h("span.facts", {}, " where they have nothing, or hardly anything")),
+    h("ul", {}, rows));
+}
+
 export function due(found) {
   const rows = found.map((one) => {
     const at = one.at === null ? `in ${duration(one.days * 86_400)}` : ["about ", h("time", { datetime: isoTime(one.at) }, day.format(new Date(one.at * 1000)))];
