@@ -295,12 +295,7 @@ class Service:
             apart.wait_ready()
         if backend.rules is not None:
             backend.rules.attach(service.recommender)
-        one = Histories.of([[1]])
-        for name in (None, *release.models):
-            service.recommender.recommend(history=one, k=1, model=name)
-        taste = Taste(items=(catalog.items.ids[0],), categories=("",), strength=1.0)
-        service.recommender.recommend(history=one, k=1, steering=Steering(tastes=(taste,)))
-        service.search.search("a", 1)
+        service._warm()
         if by_vector is not None and backend.near_line is not None:
             backend.near_line.listeners += service._listeners
             backend.near_line.know(catalog)
@@ -309,6 +304,15 @@ class Service:
         backend.metrics.adapter.set_function(lambda: 0.0 if adapter is None else adapter.gain)
         backend.metrics.networks.set_function(lambda: float(apart is None or apart.ready))
         return service
+
+    def _warm(self) -> None:
+        """Ask for a list of each way and search once, so that nobody waits for what is made at the first request."""
+        one, release = Histories.of([[1]]), self.release
+        for name in (None, *release.models):
+            self.recommender.recommend(history=one, k=1, model=name)
+        taste = Taste(items=(release.space.catalog.items.ids[0],), categories=("",), strength=1.0)
+        self.recommender.recommend(history=one, k=1, steering=Steering(tastes=(taste,)))
+        self.search.search("a", 1)
 
     @property
     def metrics(self) -> Metrics:
