@@ -81,7 +81,7 @@ def test_lists_are_answered_while_the_broker_hangs(tiny_release: Release, tmp_pa
             with lock:
                 refused, before = statuses[503], len(acknowledged)
             metrics = client.get("/metrics")
-            assert (metrics.status_code, seconds() < 1) == (200, True)
+            assert (metrics.status_code, seconds() < 2.5) == (200, True)
             wire.go_on()
             ends = time.monotonic() + 40
             while len(acknowledged) < before + WRITERS and time.monotonic() < ends:
@@ -89,13 +89,13 @@ def test_lists_are_answered_while_the_broker_hangs(tiny_release: Release, tmp_pa
             stop.set()
             for thread in threads:
                 thread.join()
-        assert max(took) < 1.0
+        assert max(took) < 2.5, "a broker is waited for 10 seconds and more"
         assert set(statuses) == {202, 503}
         assert refused > WRITERS, "they are not left to wait until the broker is back"
         assert len(acknowledged) >= before + WRITERS, "and it takes events again"
         log.close()
         direct = KafkaEventLog(f"127.0.0.1:{port}")
-        assert set(acknowledged) <= set(read_log(direct, direct.end())["event_id"])
+        assert set(acknowledged) <= set(read_log(direct, direct.end())[0]["event_id"])
         direct.close()
         store.close()
 
