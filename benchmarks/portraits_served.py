@@ -20,7 +20,7 @@ from benchmarks.load import open_loop
 from benchmarks.serving import BASKET, DEADLINE, EVENTS, RELEASE, Shop, server
 from penchant.pipeline.release import load_release
 
-ROUNDS, SECONDS, WARM, RATE, BAR = 6, 45.0, 8.0, 20.0, 2.0  # 900 lists a server: the 99th percentile has nine of them above it
+ROUNDS, SECONDS, WARM, RATE, BAR = 3, 45.0, 8.0, 20.0, 2.0  # 900 lists a server: the 99th percentile has nine of them above it
 ARMS = {"portraits made anew": "penchant.cli.main", "none": "benchmarks.without_portraits"}
 
 
