@@ -152,7 +152,8 @@ INTRODUCTIONS = {
     ),
     "portraits_served": (
         "No language model is on the path of a request. What is left of portraits is that they are made anew beside it, on the same two "
-        "cores: 20 lists a second with a deadline of 20 ms in an open loop, 200 events a second, servers with and without started in turn. A difference is that of "
+        "cores: 20 lists a second with a deadline of 20 ms in an open loop, 200 events a second, servers with and without started in turn. "
+        "A difference is that of "
         "two servers of one round; the range is over rounds."
     ),
     "masked": (
