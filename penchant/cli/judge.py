@@ -61,10 +61,10 @@ def judge(
     loaded = load_release(release_at(release))
     people = len(loaded.histories)
     drawn = np.random.default_rng(seed).choice(people, min(users, people), replace=False).tolist()
-    everybody = [Taste.of(loaded.histories.take(np.array([row]))) for row in range(people)]
+    tastes = {row: Taste.of(loaded.histories.take(np.array([row]))) for row in drawn}
     recommender = loaded.recommender()
     pairs = {
-        json.dumps([loaded.users.ids[row], one.item_id]): (everybody[row], one.item)
+        json.dumps([loaded.users.ids[row], one.item_id]): (tastes[row], one.item)
         for row in drawn
         for one in recommender.recommend(history=loaded.histories.take(np.array([row])), k=k).suggestions
     }
@@ -81,7 +81,7 @@ def judge(
     for name, chance in sorted(judged.items(), key=lambda one: -one[1])[:_SHOWN]:
         table.add_row(escape(json.loads(name)[0]), escape(titles[pairs[name][1] - 1]), f"{chance:.0%}")
     console.print(table)
-    known = PairFeatures.counting(loaded.space.vectors[TEXT], everybody)
+    known = PairFeatures.counting(loaded.space.vectors[TEXT], [Taste.of(loaded.histories)])  # counted over all, whoever liked it
     features = known.of([pairs[name] for name in judged])
     labels = np.array(list(judged.values()))
     held = np.random.default_rng(seed).random(len(labels)) < _HELD
