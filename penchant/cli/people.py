@@ -7,14 +7,17 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
+from penchant.core.errors import UnknownIdError, require
 from penchant.pipeline.release import Release, load_release
 from penchant.pipeline.shelf import release_at
 from penchant.serve.backends import opened
 from penchant.serve.brokers import Brokers
 from penchant.serve.choices import Choices
 from penchant.serve.events import EventLog
+from penchant.serve.portraits.fitted import fitted
+from penchant.serve.portraits.kept import StoredPortraits
 from penchant.serve.service import Backend
-from penchant.serve.state import LiveState
+from penchant.serve.state import LiveState, Person
 from penchant.serve.stores import StateStore
 
 
@@ -32,6 +35,22 @@ class People:
     store: StateStore
     choices: Choices
     state: LiveState
+
+    def person(self, user: str) -> Person:
+        """A user who did something.
+
+        Raises:
+            UnknownIdError: Nobody of this id did.
+        """
+        found = self.state.person(user)
+        unknown = "neither the release nor the log knows this user"
+        known = found.known or len(found.past) > 0
+        require(known, f"user_id={user!r}", unknown, "pass the id of a user who did something", UnknownIdError)
+        return found
+
+    def portraits(self) -> StoredPortraits:
+        """What is kept of portraits; nothing is made of its own accord."""
+        return StoredPortraits(self.store, fitted(self.release), self.release.id, self.state, starts=False)
 
 
 @contextmanager

@@ -22,7 +22,7 @@ from penchant.cli.options import ReleaseOption, SeedOption
 from penchant.cli.people import people_of
 from penchant.cli.portraits import LogOption, willing
 from penchant.cli.serving import DEFAULT_RELEASE, KafkaOption, KafkaSettingOption, RedisOption, brokers
-from penchant.core.errors import UnknownIdError, require
+from penchant.core.errors import require
 from penchant.data.histories import Histories
 from penchant.evaluate.facts import Statement
 from penchant.llm.lora import LoraSettings, tune
@@ -31,7 +31,6 @@ from penchant.llm.whole import Whole
 from penchant.pipeline.release import Release, load_release
 from penchant.pipeline.shelf import release_at
 from penchant.serve.portraits.fitted import fitted
-from penchant.serve.portraits.kept import StoredPortraits
 from penchant.serve.portraits.page import names_below
 from penchant.users.categories import CategoryTree
 from penchant.users.lessons import check_supervised, lessons_of
@@ -176,14 +175,10 @@ def _released(release: Path, user: str) -> _Known:
 def _served(release: Path, state: Path, user: str) -> _Known:
     """As a server over this state knows a user who did not opt out."""
     with people_of(release, state, None, None) as people:
-        person = people.state.person(user)
-        unknown = "neither the release nor the log knows this user"
-        known = person.known or len(person.past) > 0
-        require(known, f"user_id={user!r}", unknown, "pass the id of a user who did something", UnknownIdError)
+        person = people.person(user)
         against = "this user wants no personal lists, and no model is asked about such users"
         require(person.personalised, f"user_id={user!r}", against, "pass another user")
-        kept = StoredPortraits(people.store, fitted(people.release), people.release.id, people.state, starts=False)
-        (found,) = kept.look([user])
+        (found,) = people.portraits().look([user])
         return _known(people.release, person.history, found.left_out)
 
 

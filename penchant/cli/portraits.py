@@ -21,7 +21,7 @@ from penchant.cli.language_models import SMALL, ModelOption, PricesOption, Serve
 from penchant.cli.options import ReleaseOption
 from penchant.cli.people import People, people_of
 from penchant.cli.serving import DEFAULT_RELEASE, KafkaOption, KafkaSettingOption, RedisOption, StateOption, brokers
-from penchant.core.errors import UnknownIdError, require
+from penchant.core.errors import require
 from penchant.data.histories import Histories
 from penchant.llm.whole import Whole
 from penchant.pipeline.release import Release, load_release
@@ -30,7 +30,6 @@ from penchant.serve.brokers import Brokers
 from penchant.serve.portraits.answers import ProseOut
 from penchant.serve.portraits.build import build as build_portraits
 from penchant.serve.portraits.fitted import fitted, fitted_intents
-from penchant.serve.portraits.kept import StoredPortraits
 from penchant.serve.portraits.page import served_prose
 from penchant.serve.portraits.reviews import Reviews
 from penchant.serve.refresher import readable
@@ -82,7 +81,7 @@ def build(
     """
     asked = None if model == EVENTS else language_model(model, server, prices, spend)
     with people_of(release, state, redis, brokers(kafka, kafka_option)) as people:
-        kept = StoredPortraits(people.store, fitted(people.release), people.release.id, people.state, starts=False)
+        kept = people.portraits()
         users = _everybody(people)[:most]
         writer = None if asked is None else ProseWriter(asked, kept.made().tree)
         built = build_portraits(kept, users, write=writer and writer.write, author=writer and writer.author)
@@ -241,7 +240,7 @@ def willing(release: Path, state: Path | None, redis: str | None, kafka: Brokers
 
 def _queue(people: People, why: Mapping[str, str]) -> int:
     """Put portraits before people, each for its reason; how many wait then."""
-    kept = StoredPortraits(people.store, fitted(people.release), people.release.id, people.state, starts=False)
+    kept = people.portraits()
     build_portraits(kept, list(why))
     reviews = Reviews(kept, people.choices)
     for user, reason in why.items():
@@ -275,12 +274,9 @@ def _released(release: Path, user: str) -> tuple[Release, Portrait, ProseOut, li
 def _served(release: Path, state: Path, user: str) -> tuple[Release, Portrait, ProseOut, list[Intent]]:
     """As a server over this state knows a user: live events, a reviewer's or a model's words, without what was left out."""
     with people_of(release, state, None, None) as people:
-        person = people.state.person(user)
-        unknown = "neither the release nor the log knows this user"
-        known = person.known or len(person.past) > 0
-        require(known, f"user_id={user!r}", unknown, "pass the id of a user who did something", UnknownIdError)
+        person = people.person(user)
         made = fitted(people.release)
-        (found,) = StoredPortraits(people.store, made, people.release.id, people.state, starts=False).look([user])
+        (found,) = people.portraits().look([user])
         whole = made().of(person.history)
         portrait = whole.without(found.left_out)
         this = digest(whole.plain(people.release.space.catalog.items.ids))
