@@ -14,11 +14,11 @@ from rich.table import Table
 
 from penchant.cli.language_models import SMALL, ModelOption, PricesOption, ServerOption, SpendOption, language_model
 from penchant.cli.options import DataArgument, OutOption, out_folder
-from penchant.cli.teach import STEPS, StepsOption, StudentOption, TeachOption, teach
+from penchant.cli.teach import STEPS, StepsOption, StudentOption, TeachOption, check_free, teach
 from penchant.core.errors import InputError
 from penchant.core.storage import replace_text
 from penchant.data.sources import load
-from penchant.data.sources.writing import to_folder
+from penchant.data.sources.writing import check_new, to_folder
 from penchant.items.enrich import Enricher, Item
 from penchant.items.enriched import into
 from penchant.llm.batch import Row, Summary, run
@@ -56,6 +56,9 @@ def enrich(
 
     Example: `penchant enrich amazon-office --rows 50 --attributes attributes.json`
     """
+    check_free(teach_to)
+    if write is not None:
+        check_new(write)
     loaded = load(data)
     catalog = loaded.dataset.catalog
     items = {
@@ -73,7 +76,7 @@ def enrich(
 
     done = run(asked(), enricher.model, folder / "answers.jsonl", total=len(items) * (1 + len(enricher.labellers)))
     answers = read(folder / "answers.jsonl")
-    lines, every, table = [], {}, Table("item", "short title", "summary", *enricher.labellers, "by")
+    every, table = {}, Table("item", "short title", "summary", *enricher.labellers, "by")
     for item_id, item in items.items():
         words = answers.get(f"{item_id}/words")
         chosen = {}
@@ -82,10 +85,10 @@ def enrich(
                 chosen[name] = labeller.labels[labeller.read(answer).label]
         made = enricher.enriched(item, words if isinstance(words, Completion) else None, chosen)
         every[item_id] = made
-        lines.append(json.dumps({"item_id": item_id, **vars(made)}, ensure_ascii=False))
-        if len(lines) <= _SHOWN:
+        if len(every) <= _SHOWN:
             values = [made.short_title, made.summary, *(chosen.get(name, "") for name in enricher.labellers), made.author]
             table.add_row(*map(escape, [item_id, *values]))
+    lines = [json.dumps({"item_id": item_id, **vars(made)}, ensure_ascii=False) for item_id, made in every.items()]
     replace_text(folder / "enriched.jsonl", "\n".join(lines) + "\n")
     console.print(table)
     own = sum('"author": "without a model"' not in line for line in lines)

@@ -17,7 +17,7 @@ from penchant.cli.enrich import told_of
 from penchant.cli.language_models import SMALL, ModelOption, PricesOption, ServerOption, SpendOption, language_model
 from penchant.cli.options import OutOption, ReleaseOption, SeedOption, out_folder
 from penchant.cli.serving import DEFAULT_RELEASE
-from penchant.cli.teach import STEPS, StepsOption, StudentOption, TeachOption, teach
+from penchant.cli.teach import STEPS, StepsOption, StudentOption, TeachOption, check_free, teach
 from penchant.items.item_space import TEXT
 from penchant.llm.batch import run
 from penchant.llm.lines import read
@@ -58,6 +58,7 @@ def judge(
 
     Example: `penchant judge --users 50 --model smollm2`
     """
+    check_free(teach_to)
     loaded = load_release(release_at(release))
     people = len(loaded.histories)
     drawn = np.random.default_rng(seed).choice(people, min(users, people), replace=False).tolist()

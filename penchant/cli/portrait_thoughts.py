@@ -23,6 +23,7 @@ from penchant.cli.people import people_of
 from penchant.cli.portraits import LogOption, willing
 from penchant.cli.serving import DEFAULT_RELEASE, KafkaOption, KafkaSettingOption, RedisOption, brokers
 from penchant.core.errors import require
+from penchant.core.folders import occupant
 from penchant.data.histories import Histories
 from penchant.evaluate.facts import Statement
 from penchant.llm.lora import LoraSettings, tune
@@ -120,8 +121,7 @@ def teach(
     check_supervised(mode)
     remote = "a server has no weights that could be taught from here"
     require(server is None, f"--server {server}", remote, "pass --model with a folder, without --server or PENCHANT_LLM_SERVER")
-    free = not out.exists() or (out.is_dir() and not any(out.iterdir()))
-    require(free, f"--out {out}", "something lies there already", "pass a folder that is not there yet")
+    require(occupant(out) == "none", f"--out {out}", "something lies there already", "pass a folder that is not there yet")
     asked = Whole(language_model(model))
     base = teachable(asked)
     with willing(release, state, redis, brokers(kafka, kafka_option)) as known:

@@ -10,6 +10,7 @@ import typer
 
 from penchant.cli.language_models import SMALL
 from penchant.core.errors import require
+from penchant.core.folders import occupant
 from penchant.llm.batch import Row
 from penchant.llm.distil import distil, examples_of
 from penchant.llm.lines import read
@@ -25,6 +26,19 @@ StepsOption = Annotated[int, typer.Option("--teach-steps", min=1, help="Of four 
 STEPS = 200
 
 
+def check_free(folder: Path | None) -> None:
+    """That a model can be written there, before anything is asked.
+
+    Args:
+        folder: For the taught model; None where none is taught.
+
+    Raises:
+        InputError: Something is in it.
+    """
+    free = folder is None or occupant(folder) == "none"
+    require(free, f"--teach {folder}", "something is in this folder, and a model would be written over it", "pass another one")
+
+
 def teach(rows: Iterable[Row], answers: Path, folder: Path, student: str, steps: int) -> str:
     """Teach a copy of the student, and say what came of it.
 
@@ -36,11 +50,9 @@ def teach(rows: Iterable[Row], answers: Path, folder: Path, student: str, steps:
         steps: Of LoRA.
 
     Raises:
-        InputError: The folder is in use, or too few questions have an answer.
+        InputError: Too few questions have an answer.
         AssetError: There is no student of that name.
     """
-    taken = folder.exists() and any(folder.iterdir())
-    require(not taken, f"--teach {folder}", "something is in this folder, and a model would be written over it", "pass another one")
     model = LocalModel.fetch() if student == SMALL else LocalModel(Path(student))
     done = distil(model, examples_of(rows, read(answers)), folder, LoraSettings(steps=steps))
     return (

@@ -7,8 +7,18 @@ from pathlib import Path
 import polars as pl
 
 from penchant.core.errors import require
+from penchant.core.folders import occupant
 from penchant.data.schema import EVENTS, ITEMS
 from penchant.data.sources.loaded import Loaded
+
+
+def check_new(folder: Path) -> None:
+    """That a data set can be written there.
+
+    Raises:
+        InputError: Something is in the folder.
+    """
+    require(occupant(folder) == "none", f"folder={folder}", "something is in it already", "pass a new folder")
 
 
 def to_folder(found: Loaded, folder: Path, *, items: pl.DataFrame | None = None) -> Path:
@@ -22,8 +32,7 @@ def to_folder(found: Loaded, folder: Path, *, items: pl.DataFrame | None = None)
     Raises:
         InputError: Something is in the folder.
     """
-    taken = folder.exists() and any(folder.iterdir())
-    require(not taken, f"folder={folder}", "something is in it already", "pass a new folder")
+    check_new(folder)
     folder.mkdir(parents=True, exist_ok=True)
     table = found.dataset.catalog.table if items is None else items
     stated = [name for name in table.columns if name not in ITEMS or table[name].null_count() < len(table)]
