@@ -12,6 +12,8 @@ from typing import Protocol, runtime_checkable
 
 #: Seconds that a clock may be ahead of ours: what lies further in the future is refused.
 AHEAD = 86_400
+#: Days that a release is made of unless it is told otherwise: what a log is to keep, at least.
+REBUILT_DAYS = 180
 #: The offset from which to read on, a partition each.
 Positions = Mapping[int, int]
 

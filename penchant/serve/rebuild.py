@@ -31,13 +31,13 @@ from penchant.pipeline.job import JobSettings, for_dataset, run
 from penchant.pipeline.release import Window
 from penchant.pipeline.shelf import Shelf
 from penchant.serve.choices import Choices
-from penchant.serve.events import AHEAD, EventLog
+from penchant.serve.events import AHEAD, REBUILT_DAYS, EventLog
 from penchant.serve.logged import PLACE, read_log, standing_events, window, without_forgotten
 from penchant.users.decay import DAY
 
 PLAN = "plan.json"
 COLUMNS = ("user_id", "item_id", "timestamp", "event", "value")
-DAYS = 180
+DAYS = REBUILT_DAYS
 
 
 @dataclass(frozen=True)

@@ -8,10 +8,9 @@ from confluent_kafka import KafkaError, KafkaException
 from confluent_kafka.admin import AdminClient, ConfigResource, ResourceType  # type: ignore[attr-defined]
 from confluent_kafka.cimpl import NewTopic
 
+from penchant.serve.events import REBUILT_DAYS
 from penchant.users.decay import DAY
 
-#: Days that the next release is made of, unless it is told otherwise: see ``penchant.serve.rebuild.DAYS``.
-REBUILT_DAYS = 180
 _FOREVER = {"cleanup.policy": "delete", "retention.ms": "-1", "retention.bytes": "-1"}
 _LOOKED = 2.0  # seconds that a broker has to tell of a topic's settings: not all can
 _log = logging.getLogger("penchant.serve")

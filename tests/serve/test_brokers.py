@@ -19,9 +19,10 @@ from penchant.cli.main import app
 from penchant.core.errors import InputError, StorageError
 from penchant.serve.backends import opened
 from penchant.serve.brokers import OWN, Brokers, without_secrets
+from penchant.serve.events import REBUILT_DAYS
 from penchant.serve.kafka_log import KafkaEventLog
 from penchant.serve.rebuild import DAYS
-from penchant.serve.topics import REBUILT_DAYS, found_or_made
+from penchant.serve.topics import found_or_made
 from penchant.users.decay import DAY
 from tests.servers import kafka_broker
 
