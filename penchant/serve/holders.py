@@ -26,13 +26,13 @@ from penchant.serve.portraits.words import review_key, words_key
 from penchant.serve.refresher import Refresher
 from penchant.serve.refreshes import places_of
 from penchant.serve.served import ServedLog
+from penchant.serve.set_aside import DEAD
 from penchant.serve.sqlite_log import SqliteEventLog
 from penchant.serve.sqlite_served import SqliteServedLog
 from penchant.serve.sqlite_store import SqliteStateStore
 from penchant.serve.state import LiveState
 from penchant.serve.stores import OF_USERS, StateStore, Stored, Write, key_bytes, user_key
 from penchant.serve.user_vectors import vector_key
-from penchant.serve.worker import DEAD
 from penchant.users.state import UserState
 from penchant.users.stored_portrait import StoredPortrait
 

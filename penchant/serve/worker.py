@@ -24,7 +24,6 @@ from penchant.users.state import Did, UserState
 from penchant.users.together import AGAINST, pairs
 
 _log = logging.getLogger("penchant.serve")
-__all__ = ["DEAD", "Batch", "Labels", "Progress", "Worker"]
 _TRIES = 50  # of one batch against others who write
 #: What is no event's doing: whatever was read is read again. Everything else is, and must not stop the log.
 _NOT_OF_EVENTS = (StorageError, UnavailableError, OSError, MemoryError)

@@ -28,13 +28,14 @@ from penchant.serve.holders import Answers, DeadLetters, FileLog, States
 from penchant.serve.kafka_log import KafkaEventLog
 from penchant.serve.redis_store import RedisStateStore
 from penchant.serve.served import Served
+from penchant.serve.set_aside import DEAD
 from penchant.serve.sqlite_log import SqliteEventLog
 from penchant.serve.sqlite_served import SqliteServedLog
 from penchant.serve.sqlite_store import SqliteStateStore
 from penchant.serve.state import LiveState
 from penchant.serve.stores import StateStore, Write, user_key
 from penchant.serve.user_vectors import vector_key
-from penchant.serve.worker import DEAD, Worker
+from penchant.serve.worker import Worker
 from penchant.users.state import UserState
 from penchant.users.vector import UserVector
 from tests.servers import kafka_broker, redis_server

@@ -15,10 +15,10 @@ from hypothesis import strategies as st
 
 from penchant.core.errors import ArtifactError, StorageError, UnavailableError
 from penchant.serve.events import Appended, LiveEvent, Positions, Unreadable
-from penchant.serve.set_aside import poison
+from penchant.serve.set_aside import DEAD, poison
 from penchant.serve.sqlite_store import SqliteStateStore
 from penchant.serve.stores import StateStore, Write, user_key
-from penchant.serve.worker import DEAD, Worker
+from penchant.serve.worker import Worker
 from penchant.users.state import UserState
 
 NOW = 1_700_000_000

@@ -18,10 +18,11 @@ from penchant.serve.counters import trending
 from penchant.serve.events import EventLog, LiveEvent
 from penchant.serve.kafka_log import KafkaEventLog
 from penchant.serve.redis_store import RedisStateStore
+from penchant.serve.set_aside import DEAD
 from penchant.serve.sqlite_log import SqliteEventLog
 from penchant.serve.sqlite_store import SqliteStateStore
 from penchant.serve.stores import StateStore, Write, user_key
-from penchant.serve.worker import DEAD, Worker
+from penchant.serve.worker import Worker
 from penchant.users.decay import DAY
 from penchant.users.state import UserState
 from tests.servers import kafka_broker, redis_server

@@ -20,8 +20,8 @@ from penchant.serve.drill.scene import Scene, Setting, until
 from penchant.serve.drill.switches import CLOCK, DELAY, HANG
 from penchant.serve.drill.visitors import OK, Line
 from penchant.serve.kafka_log import TOPIC
+from penchant.serve.set_aside import DEAD
 from penchant.serve.sqlite_served import SqliteServedLog
-from penchant.serve.worker import DEAD
 
 #: Seconds that an outage lasts.
 OUTAGE = 3.0

@@ -31,9 +31,9 @@ from penchant.serve.operations.answers import (
 )
 from penchant.serve.operations.recent import Recent, Tally
 from penchant.serve.service import Service
+from penchant.serve.set_aside import DEAD
 from penchant.serve.stores import StateStore
 from penchant.serve.telemetry import Metrics
-from penchant.serve.worker import DEAD
 
 #: Who watches over a server is no traffic of it.
 WATCHING = frozenset({*WATCH, "/v1/operations", "/v1/releases", "/metrics", "console", "none"})
