@@ -21,12 +21,13 @@ from penchant.data.schema import ACTION_CODE, action_code
 from penchant.data.vocabulary import Vocabulary
 from penchant.serve.choices import Choice, Choices
 from penchant.serve.events import LiveEvent, Positions, UserEvents
+from penchant.users.state import OPINIONS
 
 UNDO = "undo"
 _UNDO = -1  # among action codes
 _LIKE = ACTION_CODE["like"]
 _AVERSIONS = (ACTION_CODE["dislike"], ACTION_CODE["hide"])
-_OPINIONS = (_LIKE, *_AVERSIONS)
+_OPINIONS = tuple(ACTION_CODE[name] for name in sorted(OPINIONS - {UNDO}))
 #: The history of nobody in particular.
 NOBODY = Histories.of([[]])
 _NO_TIME = -1

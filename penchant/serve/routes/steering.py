@@ -82,8 +82,9 @@ def standing(user_id: str, service: Service, now: int) -> Steering:
 
 def directives_out(found: tuple[Directive, ...]) -> list[DirectiveOut]:
     """As they are told, the oldest first."""
-    asked = ({name: value for name, value in one.steering.plain().items() if name != "untold"} for one in found)
-    return [DirectiveOut(id=one.id, said=one.said, ends=one.ends, **steering) for one, steering in zip(found, asked, strict=True)]
+    return [
+        DirectiveOut(id=one.id, said=one.said, ends=one.ends, **one.steering.model_dump(mode="json", exclude={"untold"})) for one in found
+    ]
 
 
 def _told(user_id: str, found: tuple[Directive, ...]) -> SteeringOut:
