@@ -17,12 +17,12 @@ def without(intents: Sequence[Intent], paths: Sequence[Sequence[str]]) -> list[I
         intents: In any order.
         paths: Of what was taken out, names from broad to narrow.
     """
-    gone = [tuple(path) for path in paths]
+    return [one for one in intents if not any(below(path, paths) for path in (one.path, *(source.path for source in one.sources)))]
 
-    def told(path: tuple[str, ...]) -> bool:
-        return not any(path[: len(one)] == one for one in gone)
 
-    return [one for one in intents if told(one.path) and all(told(source.path) for source in one.sources)]
+def below(path: Sequence[str], paths: Sequence[Sequence[str]]) -> bool:
+    """Whether a path is one of several, or lies below one of them."""
+    return any(list(path[: len(one)]) == list(one) for one in paths)
 
 
 def plain(intents: Sequence[Intent], item_ids: Sequence[str] | pl.Series) -> list[dict[str, Any]]:

@@ -36,7 +36,7 @@ from penchant.users.portrait import Interest as Told
 from penchant.users.portrait import Portrait
 from penchant.users.portrait_changes import Change
 from penchant.users.stored_portrait import EVENTS, digest
-from penchant.users.told_intents import without
+from penchant.users.told_intents import below, without
 
 _NAMED = 10  # interests told
 _SHOWN = 10  # recent items
@@ -81,7 +81,7 @@ def portrait(service: Service, user_id: str) -> PortraitOut:
         prose=prose,
         written=_written(this, found) if prose.by != "model" else None,
         left_out=left_out,
-        changes=[] if kept is None else [change_out(one) for one in reversed(kept.changes) if not _below(one.path, left_out)],
+        changes=[] if kept is None else [change_out(one) for one in reversed(kept.changes) if not below(one.path, left_out)],
         kept=None
         if found is None or kept is None
         else KeptOut(release=kept.release, made=kept.made, events=kept.events, fresh=found.fresh),
@@ -185,10 +185,6 @@ def _branch(branch: Branch, cards: Cards) -> BranchOut:
 
 def _causes(items: Sequence[int], cards: Cards) -> list[Cause]:
     return [Cause(item_id=card["item_id"], title=card["title"]) for card in cards.of(items)]
-
-
-def _below(path: Sequence[str], left_out: Sequence[Sequence[str]]) -> bool:
-    return any(list(path[: len(one)]) == list(one) for one in left_out)
 
 
 def _offline(released: Portrait) -> KnownLayer:
