@@ -152,8 +152,10 @@ def _price(
     users: int,
     k: int,
 ) -> None:
-    before, after, histories = release.recommender(live=live), release.recommender(live=live), release.histories
+    before, histories = release.recommender(live=live), release.histories
+    after = before
     if rules is not None:
+        after = release.recommender(live=live)
         after.use(rules.rules)
 
     def usual(history: Histories, k: int) -> list[int]:
