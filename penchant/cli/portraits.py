@@ -113,7 +113,7 @@ def check(
     the portraits of people who are flagged wait in the review queue, and no model's words about them are served until somebody has decided.
     Example: `penchant portraits check --release runs/ml-100k/release --users 50`
     """
-    asked = Whole(language_model(model, server, prices, spend))
+    asked = Whole(language_model(model, server, prices, spend, odds=True))
     with willing(release, state, redis, brokers(kafka, kafka_option)) as known:
         titles = known.release.space.catalog.titles()
         told = chain.from_iterable(Facts.of(known.made, part, titles) for part in known.parts)
