@@ -103,7 +103,7 @@ def test_people_of_whom_swapped_words_change_much_wait_for_review(tmp_path: Path
         scores = np.array([4.0, 3.0, 2.0, 0.0]) if "woman" in asked.messages[-1].content else np.array([0.0, 2.0, 3.0, 4.0])
         return Choice(int(scores.argmax()), scores)
 
-    monkeypatch.setattr("penchant.cli.portraits.language_model", lambda *_: Scripted(prejudiced))
+    monkeypatch.setattr("penchant.cli.portraits.language_model", lambda *_, **__: Scripted(prejudiced))
     with quiet():
         folder = make_release(tmp_path / "release")
     args = ["portraits", "check", "--release", str(folder), "--users", "6", "--others", "10", "--least", "0.3"]
@@ -123,9 +123,9 @@ def test_people_of_whom_swapped_words_change_much_wait_for_review(tmp_path: Path
         assert "instead of 'a" in proposal.why
         assert proposal.holds
     down = UnavailableError("a server", "it is down", "start it")
-    monkeypatch.setattr("penchant.cli.portraits.language_model", lambda *_: Scripted(lambda _: down))
+    monkeypatch.setattr("penchant.cli.portraits.language_model", lambda *_, **__: Scripted(lambda _: down))
     with pytest.raises(UnavailableError):
         run(app, args, catch_exceptions=False)
-    monkeypatch.setattr("penchant.cli.portraits.language_model", lambda *_: Scripted(prejudiced))
+    monkeypatch.setattr("penchant.cli.portraits.language_model", lambda *_, **__: Scripted(prejudiced))
     few = run(app, [*args[:-6], "--users", "100", "--others", "100", "--least", "0.3"], catch_exceptions=False).output
     assert "1 of 1 people" in few, "of few people all but one tell what the model says of anybody"
